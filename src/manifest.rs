@@ -1,0 +1,310 @@
+//! The manifest: what a valid one holds, in types that need no further checks.
+//!
+//! [`load`] is the way in: text, positions, variables, shape, meaning, each in a file of its own, and every problem
+//! of a manifest reported at once with its file, line and column.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One pipeline, as declared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// With the environment, identifies the pipeline; goes into the tags.
+    pub name: String,
+    /// With the name, identifies the pipeline; goes into the tags.
+    pub environment: String,
+    /// Where it is to exist.
+    pub target: Target,
+    /// The AWS region, `us-east-1`.
+    pub region: String,
+    /// The only account that may be touched; 12 digits.
+    pub account: Option<String>,
+    /// How long after its making a thing may be swept.
+    pub ttl: Option<Duration>,
+    /// The MSK cluster.
+    pub cluster: Option<Cluster>,
+    /// The topics, with the defaults filled in.
+    pub topics: Vec<Topic>,
+    /// The bucket that the connector writes to.
+    pub bucket: Option<Bucket>,
+    /// The connector plugin.
+    pub plugin: Option<Plugin>,
+    /// The MSK Connect worker configuration.
+    pub worker_configuration: Option<WorkerConfiguration>,
+    /// The role that the connector, and the clients, work as.
+    pub role: Option<Role>,
+    /// The S3 sink connector.
+    pub connector: Option<Connector>,
+    /// The API Gateway proxy.
+    pub api: Option<Api>,
+    /// SHA-256 of the resolved manifest, in hex: what was declared, whatever its comments, order and variables.
+    pub digest: String,
+}
+
+/// Where a pipeline is to exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The embedded local AWS.
+    Sandbox,
+    /// AWS, or what `--endpoint-url` points at.
+    Aws,
+}
+
+/// An existing MSK cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// How it is found.
+    pub reference: ClusterReference,
+    /// How clients authenticate.
+    pub auth: Auth,
+    /// Which listeners clients use.
+    pub access: Access,
+}
+
+/// How a cluster is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterReference {
+    /// By its name, which is unique in an account and region.
+    Name(String),
+    /// By its ARN.
+    Arn(String),
+}
+
+/// How clients authenticate to the brokers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// MSK IAM over TLS.
+    Iam,
+    /// TLS, no authentication.
+    Tls,
+    /// Neither.
+    Plaintext,
+}
+
+/// Which listeners clients use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Those within the VPC.
+    Private,
+    /// Those on the internet.
+    Public,
+}
+
+/// A topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions; at least 1.
+    pub partitions: i32,
+    /// How many replicas each partition has; at least 1.
+    pub replication_factor: i32,
+    /// Topic configuration, as Kafka spells it: durations in milliseconds, sizes in bytes.
+    pub config: BTreeMap<String, String>,
+    /// Whether `destroy` leaves it.
+    pub retain: bool,
+}
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// Whether the tool makes it; otherwise it must exist and is never removed.
+    pub create: bool,
+    /// Whether `destroy` leaves a bucket that has objects; otherwise it is emptied first.
+    pub retain: bool,
+}
+
+/// A connector plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plugin {
+    /// What its content-named versions start with.
+    pub name: String,
+    /// Where its archive comes from.
+    pub source: PluginSource,
+    /// What the archive's key in the bucket starts with; empty, or ending in a slash.
+    pub prefix: String,
+}
+
+/// Where a plugin's archive comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PluginSource {
+    /// A ZIP or JAR file.
+    File(PathBuf),
+    /// A folder, zipped so that equal contents give equal bytes.
+    Folder(PathBuf),
+    /// An HTTPS download.
+    Url {
+        /// Where it is.
+        url: String,
+        /// The SHA-256 that it must have, in lower-case hex.
+        sha256: String,
+    },
+    /// An object that is there already; never written or removed.
+    S3 {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
+}
+
+/// A worker configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerConfiguration {
+    /// What its content-named versions start with.
+    pub name: String,
+    /// Kafka Connect worker properties.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// An IAM role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// Whether the tool makes it; otherwise only our trust statements in it are ours.
+    pub create: bool,
+    /// Who may assume it.
+    pub trust: Vec<Trust>,
+    /// ARNs of managed policies to attach.
+    pub managed_policies: Vec<String>,
+    /// Policy statements on top of the generated ones, each a JSON object in IAM's spelling.
+    pub statements: Vec<serde_json::Value>,
+}
+
+/// Who may assume a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// An AWS service, `ec2.amazonaws.com`.
+    Service(String),
+    /// The role itself.
+    Itself,
+    /// A user, role or account, by ARN.
+    Arn(String),
+}
+
+/// An S3 sink connector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connector {
+    /// Its name; also names its consumer group, `connect-NAME`.
+    pub name: String,
+    /// The Kafka Connect version, `3.7.x`.
+    pub kafka_connect_version: String,
+    /// How much of MSK Connect it takes.
+    pub capacity: Capacity,
+    /// Which topics it reads.
+    pub topics: TopicSelection,
+    /// Connector properties, on top of the S3 sink defaults for JSON.
+    pub config: BTreeMap<String, String>,
+    /// Where its workers run; the cluster's own network where absent.
+    pub network: Option<Network>,
+    /// Where its workers' logs go.
+    pub log_delivery: Option<LogDelivery>,
+}
+
+/// How much of MSK Connect a connector takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// A fixed number of workers.
+    Provisioned {
+        /// MSK Connect units per worker: 1, 2, 4 or 8.
+        mcu_count: i32,
+        /// How many workers, 1 to 10.
+        workers: i32,
+    },
+    /// As many workers as the load asks for.
+    Autoscaling {
+        /// MSK Connect units per worker: 1, 2, 4 or 8.
+        mcu_count: i32,
+        /// The fewest workers, 1 to 10.
+        min_workers: i32,
+        /// The most workers, 1 to 10.
+        max_workers: i32,
+        /// CPU percentage below which workers are removed, 1 to 100.
+        scale_in_cpu: i32,
+        /// CPU percentage above which workers are added, 1 to 100.
+        scale_out_cpu: i32,
+        /// The most tasks, where it is set.
+        max_tasks: Option<i32>,
+    },
+}
+
+/// Which topics a connector reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicSelection {
+    /// All that the manifest declares.
+    All,
+    /// These, by name.
+    List(Vec<String>),
+    /// Those whose whole name matches a Java regular expression.
+    Regex(String),
+}
+
+/// Where a connector's workers run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Subnet ids.
+    pub subnets: Vec<String>,
+    /// Security group ids.
+    pub security_groups: Vec<String>,
+}
+
+/// Where a connector's workers' logs go; fixed when it is created.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogDelivery {
+    /// A CloudWatch Logs log group.
+    pub cloudwatch: Option<String>,
+    /// A bucket, and a prefix within it.
+    pub s3: Option<(String, Option<String>)>,
+    /// A Firehose delivery stream.
+    pub firehose: Option<String>,
+}
+
+/// An API Gateway REST API in front of the REST proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Api {
+    /// Which API.
+    pub reference: ApiReference,
+    /// The REST proxy.
+    pub backend: Backend,
+    /// The stage's name.
+    pub stage: String,
+    /// Whether browsers on other origins may post.
+    pub cors: bool,
+    /// Who may post.
+    pub authorization: Authorization,
+}
+
+/// Which REST API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiReference {
+    /// One of our own, by name.
+    Name(String),
+    /// An existing one, by id.
+    Id(String),
+}
+
+/// Where an API passes requests to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The REST proxy's base URL, without a slash at its end.
+    Url(String),
+    /// The REST proxy of the pipeline's own client; the sandbox's own where that is the target.
+    Client,
+}
+
+/// Who may call an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authorization {
+    /// Anybody.
+    None,
+    /// Requests signed by a principal that may `execute-api:Invoke`.
+    AwsIam,
+    /// Requests with an API key of its usage plan.
+    ApiKey,
+}

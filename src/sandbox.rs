@@ -1,0 +1,7 @@
+//! A local AWS that listens on HTTP. It meets the rest of the tool only through an endpoint URL.
+
+mod call;
+mod store;
+mod world;
+
+pub use world::{Fault, Settings};
