@@ -264,6 +264,15 @@ pub enum OnDestroy {
     Ignore,
 }
 
+/// What became of a thing that was to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Gone,
+    /// It was found to be something that must be kept, for this reason: a bucket that has objects.
+    Kept(String),
+}
+
 /// One field that is not as it should be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldChange {
@@ -365,5 +374,5 @@ pub trait Resource: Debug + Send + Sync {
     async fn update(&self, change: &Change, known: &Outputs, progress: &Progress) -> Result<State>;
 
     /// Removes it, or one of its leftovers, and returns once it is gone. A thing that is gone already is a success.
-    async fn delete(&self, state: &State, progress: &Progress) -> Result<()>;
+    async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal>;
 }

@@ -1,6 +1,8 @@
 //! One manifest for an HTTP to Kafka to S3 pipeline on AWS.
 
+pub mod aws;
 pub mod engine;
 pub mod manifest;
+pub mod resource;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

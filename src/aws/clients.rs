@@ -1,0 +1,160 @@
+//! One client a service, all with the same credentials, endpoint, patience and connections.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_kafka::config::retry::{RetryPartition, TokenBucket};
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::{Failure, retry, sent};
+
+/// How long one attempt of a call may take before it is made again.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
+/// The same for S3, whose calls carry parts of up to 16 MiB.
+const TRANSFER_LIMIT: Duration = Duration::from_secs(180);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where calls go, and as whom.
+#[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// AWS, or another server, with the environment's usual credentials.
+    Aws {
+        /// The server, where it isn't AWS.
+        url: Option<String>,
+        /// The profile, where one is asked for.
+        profile: Option<String>,
+    },
+    /// The embedded local AWS.
+    Sandbox {
+        /// Where it listens.
+        url: String,
+        /// Its access key id.
+        access_key_id: &'static str,
+        /// The secret that goes with it.
+        secret_access_key: &'static str,
+    },
+}
+
+/// What the kinds talk to AWS with.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// MSK.
+    pub kafka: aws_sdk_kafka::Client,
+    /// MSK Connect.
+    pub connect: aws_sdk_kafkaconnect::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// API Gateway.
+    pub apigateway: aws_sdk_apigateway::Client,
+    /// The account that the credentials belong to.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// Where the sandbox listens, where that is what is talked to.
+    pub sandbox: Option<String>,
+}
+
+/// Why there are no clients.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The credentials don't work, or AWS can't be reached.
+    #[error(
+        "cannot ask AWS who the caller is; check credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID, SSO login), region and network"
+    )]
+    WhoAmI(#[source] Failure),
+    /// AWS told no account.
+    #[error("AWS did not say which account the credentials belong to")]
+    NoAccount,
+}
+
+impl Clients {
+    /// Connects, and asks who the caller is.
+    ///
+    /// # Errors
+    /// Where there are no credentials, or they don't work.
+    pub async fn connect(endpoint: &Endpoint, region: &str) -> Result<Self, ConnectError> {
+        let config = load(endpoint, region).await;
+        let custom = config.endpoint_url().is_some();
+        // One bucket of retry tokens for a thousand topics would be empty after the first throttled burst.
+        let patient = || RetryPartition::custom("pipeline").token_bucket(TokenBucket::unlimited()).build();
+        let caller = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
+        let caller = sent(caller).map_err(ConnectError::WhoAmI)?;
+        let arn = caller.arn().unwrap_or_default();
+        Ok(Self {
+            kafka: aws_sdk_kafka::Client::from_conf(
+                aws_sdk_kafka::config::Builder::from(&config)
+                    .retry_classifier(retry::KnownCodes)
+                    .retry_partition(patient())
+                    .build(),
+            ),
+            connect: aws_sdk_kafkaconnect::Client::from_conf(
+                aws_sdk_kafkaconnect::config::Builder::from(&config).retry_partition(patient()).build(),
+            ),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config)
+                    // A server at an address of its own has no host name for each bucket.
+                    .force_path_style(custom)
+                    .timeout_config(timeouts(TRANSFER_LIMIT))
+                    .build(),
+            ),
+            iam: aws_sdk_iam::Client::from_conf(
+                aws_sdk_iam::config::Builder::from(&config).retry_partition(patient()).build(),
+            ),
+            apigateway: aws_sdk_apigateway::Client::from_conf(
+                aws_sdk_apigateway::config::Builder::from(&config)
+                    .retry_classifier(retry::KnownCodes)
+                    .retry_partition(patient())
+                    .build(),
+            ),
+            account: caller.account().ok_or(ConnectError::NoAccount)?.to_owned(),
+            region: region.to_owned(),
+            partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
+            sandbox: match endpoint {
+                Endpoint::Sandbox { url, .. } => Some(url.clone()),
+                Endpoint::Aws { .. } => None,
+            },
+        })
+    }
+}
+
+async fn load(endpoint: &Endpoint, region: &str) -> SdkConfig {
+    let region = Region::new(region.to_owned());
+    match endpoint {
+        Endpoint::Aws { url, profile } => {
+            let mut loader = aws_config::defaults(BehaviorVersion::latest())
+                .region(region)
+                .retry_config(retry::config())
+                .timeout_config(timeouts(ATTEMPT_LIMIT));
+            if let Some(profile) = profile {
+                loader = loader.profile_name(profile);
+            }
+            if let Some(url) = url {
+                loader = loader.endpoint_url(url);
+            }
+            loader.load().await
+        }
+        // Nothing of the user's environment counts here: neither AWS_ENDPOINT_URL nor a profile may lead elsewhere.
+        Endpoint::Sandbox { url, access_key_id, secret_access_key } => {
+            let credentials = Credentials::new(*access_key_id, *secret_access_key, None, None, "the sandbox");
+            SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(region)
+                .endpoint_url(url)
+                .credentials_provider(SharedCredentialsProvider::new(credentials))
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .retry_config(retry::config())
+                .timeout_config(timeouts(ATTEMPT_LIMIT))
+                .build()
+        }
+    }
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).operation_attempt_timeout(attempt).build()
+}
