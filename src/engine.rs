@@ -191,6 +191,12 @@ impl Outputs {
         self.text(address, key).ok_or_else(|| format!("the {key} of {address} is not known").into())
     }
 
+    /// The outputs of some resources alone.
+    #[must_use]
+    pub fn only(&self, addresses: &[Address]) -> Self {
+        Self(addresses.iter().filter_map(|address| Some((address.clone(), self.of(address)?.clone()))).collect())
+    }
+
     /// Everything, ordered by address.
     pub fn iter(&self) -> impl Iterator<Item = (&Address, &Output)> {
         self.0.iter()

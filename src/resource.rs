@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use crate::aws::clients::Clients;
 
+mod bucket;
+mod cluster;
+mod connector;
 mod ownership;
+mod topic;
 
 pub use ownership::Tags;
 
