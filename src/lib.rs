@@ -1,6 +1,7 @@
 //! One manifest for an HTTP to Kafka to S3 pipeline on AWS.
 
 pub mod aws;
+pub mod cli;
 pub mod engine;
 pub mod manifest;
 pub mod resource;
