@@ -1,0 +1,1 @@
+//! Whole manifests: what is wrong with them, and what becomes of good ones.
