@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use crate::aws::clients::Clients;
 
+mod content_name;
+pub(crate) mod object;
 mod ownership;
+pub(crate) mod plugin;
+pub(crate) mod worker_configuration;
 
 pub use ownership::Tags;
 
