@@ -1,5 +1,6 @@
 //! One manifest for an HTTP to Kafka to S3 pipeline on AWS.
 
+pub mod archive;
 pub mod aws;
 pub mod cli;
 pub mod engine;
