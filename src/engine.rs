@@ -14,6 +14,9 @@ pub mod execute;
 pub mod graph;
 pub mod plan;
 
+#[cfg(test)]
+mod tests;
+
 /// Why a step failed, as told by the kind that knows it. The engine adds the address and the verb.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 

@@ -7,9 +7,9 @@ use futures::stream::FuturesUnordered;
 
 use super::{Address, Cause, Observed, Outputs, Resource};
 
-/// How many calls' worth of work is under way at once. Wide enough that a thousand topics are limited by AWS and not
-/// by this; narrow enough for the default quotas of file handles and connections.
-pub(super) const WIDTH: usize = 64;
+/// How many resources are worked on at once. Nearly all of them only wait for AWS to settle; a kind of which a
+/// manifest may have a thousand queues its own calls.
+pub(super) const WIDTH: usize = 1024;
 
 /// Why resources make no graph.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

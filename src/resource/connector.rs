@@ -93,6 +93,11 @@ impl Connector {
         }
     }
 
+    /// The classes that its plugin must bring.
+    pub(crate) fn classes(&self) -> Vec<&str> {
+        config::classes(&self.properties)
+    }
+
     fn connect(&self) -> &aws_sdk_kafkaconnect::Client {
         &self.context.clients.connect
     }

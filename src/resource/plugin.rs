@@ -35,6 +35,11 @@ pub(crate) fn java_of(kafka_connect_version: &str) -> Option<u16> {
     }
 }
 
+/// The address of a plugin.
+pub(crate) fn address(name: &str) -> Address {
+    Address::new("plugin", name)
+}
+
 /// A custom plugin.
 #[derive(Debug)]
 pub(crate) struct Plugin {
@@ -61,7 +66,7 @@ impl Plugin {
     pub(crate) fn new(context: Shared, plugin: &manifest::Plugin, object: Address, archive: Option<&Archive>) -> Self {
         Self {
             context,
-            address: Address::new("plugin", &plugin.name),
+            address: address(&plugin.name),
             object: [object],
             name: plugin.name.clone(),
             sha256: archive.map(|archive| archive.sha256().to_owned()),

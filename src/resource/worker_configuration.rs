@@ -27,6 +27,11 @@ const PAGE: i32 = 100;
 /// How long one may take to settle; AWS takes seconds.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
+/// The address of a worker configuration.
+pub(crate) fn address(name: &str) -> Address {
+    Address::new("worker_configuration", name)
+}
+
 /// A worker configuration.
 #[derive(Debug)]
 pub(crate) struct WorkerConfiguration {
@@ -54,7 +59,7 @@ impl WorkerConfiguration {
         let name = ContentName::new(&configuration.name, Some(&sha256));
         Self {
             context,
-            address: Address::new("worker_configuration", &configuration.name),
+            address: address(&configuration.name),
             properties: configuration.properties.clone(),
             text,
             wanted: name.current().unwrap_or_default(),

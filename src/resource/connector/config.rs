@@ -54,7 +54,7 @@ pub(super) fn is_secret(key: &str) -> bool {
 }
 
 /// The classes that the plugin must bring for these properties.
-pub(crate) fn classes(properties: &BTreeMap<String, String>) -> Vec<&str> {
+pub(super) fn classes(properties: &BTreeMap<String, String>) -> Vec<&str> {
     ["connector.class", "storage.class", "format.class", "partitioner.class", "key.converter", "value.converter"]
         .iter()
         .filter_map(|key| properties.get(*key))
