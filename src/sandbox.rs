@@ -34,6 +34,7 @@ mod protocol;
 mod s3;
 mod services;
 mod signature;
+mod query;
 mod store;
 mod sts;
 mod world;
