@@ -166,6 +166,8 @@ pub struct Plugin {
     pub source: PluginSource,
     /// What the archive's key in the bucket starts with; empty, or ending in a slash.
     pub prefix: String,
+    /// Whether MSK Connect gets it as a custom plugin; otherwise the archive is only uploaded.
+    pub register: bool,
 }
 
 /// Where a plugin's archive comes from.

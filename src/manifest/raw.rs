@@ -67,6 +67,7 @@ pub(super) struct Plugin {
     pub(super) source: At<String>,
     pub(super) sha256: Option<At<String>>,
     pub(super) prefix: Option<At<String>>,
+    pub(super) register: Option<At<bool>>,
 }
 
 #[derive(Debug, Deserialize)]

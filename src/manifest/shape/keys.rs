@@ -89,6 +89,7 @@ static PLUGIN: Record = record(&[
     required("source", Text, "a ZIP, a JAR, a folder, an https URL with sha256, or s3://BUCKET/KEY"),
     optional("sha256", Text, "the checksum that a download must have"),
     optional("prefix", Text, "what the archive's key in the bucket starts with"),
+    optional("register", Flag, "whether MSK Connect gets it as a custom plugin; false: the archive is only uploaded"),
 ]);
 
 static WORKER_CONFIGURATION: Record = record(&[

@@ -22,6 +22,15 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     {
         findings.problem(topics.key_at, "topics live in a cluster, and none is declared; add cluster: { name: … }");
     }
+    if let (Some(connector), Some(register)) =
+        (&raw.connector, raw.plugin.as_ref().and_then(|plugin| plugin.register.as_ref()))
+        && !register.value
+    {
+        findings.problem(
+            register.at,
+            format!("the connector {} runs this plugin, so MSK Connect must have it; remove register: false", *connector.name),
+        );
+    }
     if let Some(plugin) = &raw.plugin
         && !plugin.source.starts_with("s3://")
         && lacks("bucket")

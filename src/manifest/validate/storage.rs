@@ -65,7 +65,8 @@ pub(super) fn plugin(raw: &At<raw::Plugin>, scene: &Scene<'_>, findings: &mut Fi
     if let (Some(sha256), false) = (&raw.sha256, matches!(source, PluginSource::Url { .. })) {
         findings.problem(sha256.key_at, "sha256 is for downloads; remove it, or give an https:// source");
     }
-    Some(Plugin { name: raw.name.value.clone(), source, prefix })
+    let register = raw.register.as_ref().is_none_or(|register| register.value);
+    Some(Plugin { name: raw.name.value.clone(), source, prefix, register })
 }
 
 fn ended_with_slash(prefix: &str) -> String {
