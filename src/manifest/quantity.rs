@@ -24,8 +24,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// The milliseconds that a Kafka setting whose name ends in `.ms` takes, from a bare number (`-1` is Kafka's "no
 /// limit") or a duration.
 pub(super) fn milliseconds(text: &str) -> Result<String, String> {
-    quantity(text, &TIMES)
-        .ok_or_else(|| format!("\"{text}\" is not a time; expected milliseconds, or a duration such as 90s, 8h or 7d"))
+    quantity(text, &TIMES).ok_or_else(|| {
+        format!(
+            "\"{text}\" is not a time; \
+            expected milliseconds, or a duration such as 90s, 8h or 7d"
+        )
+    })
 }
 
 /// The bytes that a Kafka setting whose name ends in `.bytes` takes, from a bare number or a size.

@@ -108,7 +108,8 @@ fn label(what: &str, text: &At<String>, findings: &mut Findings) -> String {
         findings.problem(
             text.at,
             format!(
-                "{what} \"{}\" can't be the value of an AWS tag; use 1 to 256 letters, digits, spaces and _ . : / = + - @, \
+                "{what} \"{}\" can't be the value of an AWS tag; \
+                    use 1 to 256 letters, digits, spaces and _ . : / = + - @, \
                  with no space at either end",
                 text.value
             ),
@@ -118,13 +119,13 @@ fn label(what: &str, text: &At<String>, findings: &mut Findings) -> String {
 }
 
 fn region<'a>(raw: &'a raw::Manifest, overrides: &'a Overrides, findings: &mut Findings) -> Option<&'a str> {
-    let (region, at) = match (&overrides.region, &raw.region) {
-        (Some(region), _) => (region, Position::START),
-        (None, Some(region)) => (&region.value, region.at),
+    let (region, at, from) = match (&overrides.region, &raw.region) {
+        (Some(region), _) => (region, Position::START, "--region: "),
+        (None, Some(region)) => (&region.value, region.at, ""),
         (None, None) => return None,
     };
     if !is_region(region) {
-        findings.problem(at, format!("\"{region}\" is no AWS region; expected a name such as us-east-1"));
+        findings.problem(at, format!("{from}\"{region}\" is no AWS region; expected a name such as us-east-1"));
     }
     Some(region)
 }

@@ -248,8 +248,13 @@ impl Variables<'_> {
                 Some(near) => format!("did you mean --var {near}=…?"),
                 None => "declare it under variables, or leave the flag out".to_owned(),
             };
-            self.findings
-                .problem(Position::START, format!("--var {name}: the manifest has no variable of that name; {advice}"));
+            self.findings.problem(
+                Position::START,
+                format!(
+                    "--var {name}: the manifest has no variable of that \
+                    name; {advice}"
+                ),
+            );
         }
     }
 }

@@ -161,7 +161,8 @@ impl<'f> Builder<'f> {
                 if self.documents > 1 {
                     return self.stop(
                         at,
-                        "a second YAML document starts here; a manifest is one document: put it into a file of its own",
+                        "a second YAML document starts here; \
+                            a manifest is one document: put it into a file of its own",
                     );
                 }
             }

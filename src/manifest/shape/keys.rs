@@ -59,10 +59,13 @@ static CLUSTER: Record = Record {
     one_of: &["name", "arn"],
 };
 
-static LATER_AUTH: Record = record(&[
-    optional("scram", Later, "the ARN of a secret with a user and a password"),
-    optional("mtls", Later, "a client certificate and its key"),
-]);
+static LATER_AUTH: Record = Record {
+    keys: &[
+        optional("scram", Later, "the ARN of a secret with a user and a password"),
+        optional("mtls", Later, "a client certificate and its key"),
+    ],
+    one_of: &["scram", "mtls"],
+};
 
 static TOPIC_DEFAULTS: Record = record(&[
     optional("partitions", Integer, "how many partitions"),

@@ -55,7 +55,11 @@ fn reference(raw: &raw::Api, findings: &mut Findings) -> Option<ApiReference> {
             if id.is_empty() || !id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
                 findings.problem(
                     id.at,
-                    format!("\"{}\" is no id of a REST API; expected lower-case letters and digits, as in https://ID.execute-api…", id.value),
+                    format!(
+                        "\"{}\" is no id of a REST API; \
+                        expected lower-case letters and digits, as in https://ID.execute-api…",
+                        id.value
+                    ),
                 );
             }
             Some(ApiReference::Id(id.value.clone()))
@@ -68,7 +72,9 @@ fn backend(raw: &At<String>, scene: &Scene<'_>, findings: &mut Findings) -> Resu
     let text = raw.as_str();
     if text == "client" {
         return if scene.target == Some(Target::Aws) {
-            Err("this version of pipeline supports backend: client only with target: sandbox; give the REST proxy's URL, http://HOST:8082".to_owned())
+            Err("this version of pipeline supports backend: client only with target: sandbox; \
+                give the REST proxy's URL, http://HOST:8082"
+                .to_owned())
         } else {
             Ok(Backend::Client)
         };

@@ -70,7 +70,10 @@ fn autoscaling(raw: &raw::Autoscaling, findings: &mut Findings) -> Capacity {
     if min_workers > max_workers {
         findings.problem(
             raw.max_workers.at,
-            format!("max_workers is {max_workers}, less than min_workers, {min_workers}; raise the first or lower the second"),
+            format!(
+                "max_workers is {max_workers}, less than min_workers, {min_workers}; \
+                raise the first or lower the second"
+            ),
         );
     }
     let scale_in_cpu = number("scale_in_cpu", raw.scale_in_cpu.as_ref(), SCALE_IN_CPU, 1..=100, findings);
@@ -80,7 +83,10 @@ fn autoscaling(raw: &raw::Autoscaling, findings: &mut Findings) -> Capacity {
     {
         findings.problem(
             given.at,
-            format!("scale_in_cpu is {scale_in_cpu} and scale_out_cpu {scale_out_cpu}; the first must be lower, or workers come and go for ever"),
+            format!(
+                "scale_in_cpu is {scale_in_cpu} and scale_out_cpu {scale_out_cpu}; \
+                the first must be lower, or workers come and go for ever"
+            ),
         );
     }
     let max_tasks = raw.max_tasks.as_ref().map(|given| {
@@ -120,7 +126,11 @@ fn network(raw: &raw::Network, findings: &mut Findings) -> Network {
 
 fn log_delivery(raw: &At<raw::LogDelivery>, findings: &mut Findings) -> LogDelivery {
     if raw.cloudwatch.is_none() && raw.s3.is_none() && raw.firehose.is_none() {
-        findings.problem(raw.key_at, "log_delivery delivers to nothing; add cloudwatch, s3 or firehose, or remove it");
+        findings.problem(
+            raw.key_at,
+            "log_delivery delivers to nothing; \
+            add cloudwatch, s3 or firehose, or remove it",
+        );
     }
     let named = |name: &At<String>, check: fn(&str) -> Result<(), String>, findings: &mut Findings| {
         if let Err(problem) = check(name) {

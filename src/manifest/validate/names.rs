@@ -14,7 +14,7 @@ pub(super) fn bucket(name: &str) -> Result<(), String> {
     const RESERVED_ENDS: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
     let refusal = |why: String| Err(format!("\"{name}\" can't be a bucket's name: {why}"));
     if !(3..=63).contains(&name.len()) {
-        return refusal(format!("it has {} characters; use 3 to 63", name.chars().count()));
+        return refusal(format!("it must have 3 to 63 characters, not {}; choose another", name.chars().count()));
     }
     if name.chars().any(|c| c.is_ascii_uppercase() || !(c.is_ascii_alphanumeric() || c == '.' || c == '-')) {
         return refusal("it has others than lower-case letters, digits, dots and hyphens; use only those".to_owned());

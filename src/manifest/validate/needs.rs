@@ -37,7 +37,8 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     {
         findings.problem(
             plugin.key_at,
-            "the plugin's archive is uploaded to the bucket, and none is declared; add bucket: { name: … }, or give an s3:// source",
+            "the plugin's archive is uploaded to the bucket, and none is declared; \
+                add bucket: { name: … }, or give an s3:// source",
         );
     }
     let Some(connector) = &raw.connector else { return };
@@ -72,7 +73,10 @@ fn trusts_the_connector(role: &At<raw::Role>, scene: &Scene<'_>, findings: &mut 
         let at = role.trust.as_ref().map_or(role.key_at, |trust| trust.key_at);
         findings.problem(
             at,
-            format!("the connector works as this role, which doesn't trust MSK Connect; add \"- service: {KAFKA_CONNECT}\" to its trust"),
+            format!(
+                "the connector works as this role, which doesn't trust MSK Connect; \
+                add \"- service: {KAFKA_CONNECT}\" to its trust"
+            ),
         );
     }
 }

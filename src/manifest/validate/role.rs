@@ -23,7 +23,8 @@ pub(super) fn role(raw: &At<raw::Role>, scene: &Scene<'_>, findings: &mut Findin
     if create && whole && trust.iter().all(|trust| matches!(trust, Trust::Itself)) {
         findings.problem(
             at,
-            "nobody but the role itself could assume this role; add a service or an arn to its trust, or create: false",
+            "nobody but the role itself could assume this role; \
+                add a service or an arn to its trust, or create: false",
         );
     }
     let managed_policies = managed_policies(raw, findings);
@@ -129,7 +130,11 @@ fn managed_policies(raw: &raw::Role, findings: &mut Findings) -> Vec<String> {
     if policies.len() > MOST_MANAGED_POLICIES {
         findings.problem(
             policies.key_at,
-            format!("{} managed policies; IAM attaches at most {MOST_MANAGED_POLICIES} to a role: merge some into statements", policies.len()),
+            format!(
+                "{} managed policies; \
+                IAM attaches at most {MOST_MANAGED_POLICIES} to a role: merge some into statements",
+                policies.len()
+            ),
         );
     }
     for policy in &policies.value {
@@ -140,7 +145,14 @@ fn managed_policies(raw: &raw::Role, findings: &mut Findings) -> Vec<String> {
             }
             Ok(_) => "expected arn:aws:iam::aws:policy/NAME or arn:aws:iam::ACCOUNT:policy/NAME".to_owned(),
         };
-        findings.problem(policy.at, format!("\"{}\" is no managed policy's ARN: {problem}; correct it", policy.value));
+        findings.problem(
+            policy.at,
+            format!(
+                "\"{}\" is no managed policy's ARN: {problem}; \
+            correct it",
+                policy.value
+            ),
+        );
     }
     policies.iter().map(|policy| policy.value.clone()).collect()
 }

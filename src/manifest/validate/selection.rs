@@ -103,7 +103,8 @@ fn tell_of_reach(regex: &At<String>, compiled: &Regex, declared: &[&str], findin
         findings.warn(
             regex.at,
             format!(
-                "\"{}\" also matches names such as {other}, since an unescaped . is any character; write \\. for a dot",
+                "\"{}\" also matches names such as {other}, since an unescaped . is any character; \
+                    write \\. for a dot",
                 regex.value
             ),
         );

@@ -12,7 +12,13 @@ pub(super) fn settings(raw: &Settings, findings: &mut Findings) -> BTreeMap<Stri
     let mut settings = BTreeMap::new();
     for (key, value) in &raw.value {
         if key.is_empty() || key.contains(|c: char| c.is_whitespace() || c.is_control() || c == '=') {
-            findings.problem(value.key_at, format!("\"{key}\" is no name of a setting; use one without spaces and ="));
+            findings.problem(
+                value.key_at,
+                format!(
+                    "\"{key}\" is no name of a setting; \
+                use one without spaces and ="
+                ),
+            );
             continue;
         }
         let converted = if value.contains("${") {

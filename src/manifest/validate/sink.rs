@@ -53,7 +53,8 @@ impl Sink<'_> {
             findings.problem(
                 value.key_at,
                 format!(
-                    "which topics the connector reads is not set in config; remove {key}, and write connector.{instead}"
+                    "which topics the connector reads is not set in config; \
+                        remove {key}, and write connector.{instead}"
                 ),
             );
         }
@@ -100,7 +101,11 @@ impl Sink<'_> {
         if selected.takes(topic) {
             findings.problem(
                 topic.at,
-                format!("the connector reads topic {}, its own dead-letter queue, which would never end; select topics without it", topic.value),
+                format!(
+                    "the connector reads topic {}, its own dead-letter queue, which would never end; \
+                    select topics without it",
+                    topic.value
+                ),
             );
         }
         if self.is("errors.tolerance", "none") {
@@ -116,7 +121,11 @@ impl Sink<'_> {
             let lost = self.scene.is_damaged("connector");
             if !lost {
                 let at = self.raw.config.as_ref().map_or(self.raw.key_at, |config| config.key_at);
-                findings.problem(at, "flush.size is missing, and the S3 sink has no default for it; add the records per object to connector.config");
+                findings.problem(
+                    at,
+                    "flush.size is missing, and the S3 sink has no default for it; \
+                    add the records per object to connector.config",
+                );
             }
             return;
         };
@@ -144,7 +153,8 @@ impl Sink<'_> {
         if let Some(interval) = set("rotate.interval.ms").filter(|_| scheduled.is_none()) {
             findings.warn(
                 interval.key_at,
-                "rotate.interval.ms advances only with the records' own time: the last of a topic that falls silent stay unwritten; \
+                "rotate.interval.ms advances only with the records' own time: the last of a topic that \
+                    falls silent stay unwritten; \
                  use rotate.schedule.interval.ms with timezone",
             );
         }
@@ -156,7 +166,11 @@ impl Sink<'_> {
             return;
         };
         if self.is("value.converter", JSON_CONVERTER) && self.is("format.class", JSON_FORMAT) {
-            findings.warn(enable.at, "with schemas.enable every record must be {\"schema\": …, \"payload\": …}; plain JSON fails: set it to false unless they are");
+            findings.warn(
+                enable.at,
+                "with schemas.enable every record must be {\"schema\": …, \
+                \"payload\": …}; plain JSON fails: set it to false unless they are",
+            );
         }
     }
 }

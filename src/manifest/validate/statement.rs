@@ -56,7 +56,14 @@ fn statement(raw: &At<Statement>, findings: &mut Findings) -> Value {
     for resource in raw.resource.iter().chain(&raw.not_resource).flat_map(|texts| &texts.value) {
         // Wildcards and policy variables may stand in any part, so that no more can be said of it.
         if resource.value != "*" && !resource.starts_with("arn:") {
-            findings.problem(resource.at, format!("\"{}\" is no resource; expected an ARN, or \"*\"", resource.value));
+            findings.problem(
+                resource.at,
+                format!(
+                    "\"{}\" is no resource; \
+                expected an ARN, or \"*\"",
+                    resource.value
+                ),
+            );
         }
     }
     json(raw)

@@ -25,7 +25,8 @@ pub(super) fn bucket(raw: &At<raw::Bucket>, scene: &Scene<'_>, findings: &mut Fi
         findings.problem(
             raw.name.at,
             format!(
-                "\"{}\" can't be made: S3 keeps names that end with \"-an\" for account namespaces; choose another end",
+                "\"{}\" can't be made: S3 keeps names that end with \"-an\" for account namespaces; \
+                    choose another end",
                 *raw.name
             ),
         );
@@ -82,7 +83,8 @@ fn is_prefix(prefix: &str) -> Result<(), String> {
     }
     if !prefix.is_empty() && prefix.strip_suffix('/').unwrap_or(prefix).split('/').any(odd) {
         return Err(format!(
-            "\"{prefix}\" would make keys that tools stumble over; expected a prefix such as {PREFIX}, without empty parts, . and .."
+            "\"{prefix}\" would make keys that tools stumble over; \
+                expected a prefix such as {PREFIX}, without empty parts, . and .."
         ));
     }
     Ok(())

@@ -161,7 +161,11 @@ fn is_meant(key: &str, value: &str) -> Result<(), String> {
             "expected uncompressed, zstd, lz4, snappy, gzip or producer",
         ),
         "message.timestamp.type" => (among(&["CreateTime", "LogAppendTime"]), "expected CreateTime or LogAppendTime"),
-        "min.insync.replicas" => (value.parse::<i32>().is_ok_and(|count| count >= 1), "expected a whole number from 1"),
+        "min.insync.replicas" => (
+            value.parse::<i32>().is_ok_and(|count| count >= 1),
+            "expected a whole \
+            number from 1",
+        ),
         "min.cleanable.dirty.ratio" => {
             (value.parse::<f64>().is_ok_and(|ratio| (0.0..=1.0).contains(&ratio)), "expected 0 to 1")
         }
@@ -183,7 +187,7 @@ fn unique(topics: &[At<raw::Topic>], findings: &mut Findings) {
         match seen.get(&name.replace('.', "_")) {
             None => {
                 seen.insert(name.replace('.', "_"), name);
-            },
+            }
             Some(first) if first.value == name.value => findings.problem(
                 name.at,
                 format!("topic {} is here twice, first on line {}; keep one of them", name.value, first.at.line),
@@ -191,7 +195,8 @@ fn unique(topics: &[At<raw::Topic>], findings: &mut Findings) {
             Some(first) => findings.problem(
                 name.at,
                 format!(
-                    "topics {} and {} (line {}) have the same name in Kafka's metrics, where . is _; rename one of them",
+                    "topics {} and {} (line {}) have the same name in Kafka's metrics, where . is _; \
+                        rename one of them",
                     name.value, first.value, first.at.line
                 ),
             ),

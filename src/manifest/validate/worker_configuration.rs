@@ -96,7 +96,10 @@ pub(super) fn worker_configuration(raw: &At<raw::WorkerConfiguration>, findings:
         if !raw.properties.contains_key(key) {
             findings.problem(
                 raw.properties.key_at,
-                format!("{key} is missing, which MSK Connect wants; add it, e.g. org.apache.kafka.connect.storage.StringConverter"),
+                format!(
+                    "{key} is missing, which MSK Connect wants; \
+                    add it, e.g. org.apache.kafka.connect.storage.StringConverter"
+                ),
             );
         }
     }
