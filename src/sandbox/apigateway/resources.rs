@@ -86,9 +86,8 @@ fn apply(resource: &mut Resource, patch: &Patch, tree: &Tree) -> Result<(), Refu
     if patch.op != Op::Replace {
         return Err(patch.not_among(&[]));
     }
-    let member = match *patch.parts() {
-        [member @ ("parentId" | "pathPart")] => member,
-        _ => return Err(patch.not_among(&["/parentId", "/pathPart"])),
+    let [member @ ("parentId" | "pathPart")] = *patch.parts() else {
+        return Err(patch.not_among(&["/parentId", "/pathPart"]));
     };
     let (Some(parent), Some(part)) = (&mut resource.parent_id, &mut resource.path_part) else {
         return Err(bad_request(format!("Root resource cannot update its {member}.")));

@@ -62,10 +62,9 @@ impl<'a, 't> Tables<'a, 't> {
 
     /// What belongs to an owner, by id and ordered by it.
     pub(super) fn of<T: DeserializeOwned>(&self, table: &str, owner: &str) -> Vec<(String, T)> {
-        let records = self.transaction.list(table).into_iter();
-        records
-            .filter_map(|(key, record)| Some((key.strip_prefix(owner)?.strip_prefix('/')?.to_owned(), record)))
-            .collect()
+        let prefix = format!("{owner}/");
+        let records = self.transaction.list_prefix(table, &prefix, "").into_iter();
+        records.map(|(key, record)| (key[prefix.len()..].to_owned(), record)).collect()
     }
 
     pub(super) fn remove_all_of(&mut self, table: &str, owner: &str) {
