@@ -82,22 +82,28 @@ def environment():
 
 @pytest.fixture(scope="session")
 def client(environment):
-    """client("iam") is a boto3 client of the sandbox; client("iam", credentials) one with STS's credentials."""
+    """client("iam") is a boto3 client of the sandbox; client("iam", credentials) one with STS's credentials. Options
+    are boto3's: client("kafka", region_name="eu-west-1").
+    """
 
-    def make(service, credentials=None):
+    def make(service, credentials=None, *, config=None, **options):
         keys = credentials or {
             "AccessKeyId": environment["AWS_ACCESS_KEY_ID"],
             "SecretAccessKey": environment["AWS_SECRET_ACCESS_KEY"],
         }
+        # A refusal must reach the test, and not be tried again.
+        once = Config(retries={"total_max_attempts": 1})
         return boto3.client(
             service,
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            region_name=environment["AWS_REGION"],
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys.get("SessionToken"),
-            # A refusal must reach the test, not be tried again; and botocore must not pre-empt the server's validation.
-            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+            **{
+                "endpoint_url": environment["AWS_ENDPOINT_URL"],
+                "region_name": environment["AWS_REGION"],
+                "aws_access_key_id": keys["AccessKeyId"],
+                "aws_secret_access_key": keys["SecretAccessKey"],
+                "aws_session_token": keys.get("SessionToken"),
+                "config": once.merge(config) if config else once,
+                **options,
+            },
         )
 
     return make

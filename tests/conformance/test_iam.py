@@ -4,8 +4,12 @@ import datetime
 import json
 
 import pytest
+from botocore.config import Config
 
 from refusals import refused
+
+# botocore must not pre-empt the server's own validation.
+LOOSE = Config(parameter_validation=False)
 
 ACCOUNT = "000000000000"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonMSKReadOnlyAccess"
@@ -26,7 +30,7 @@ def identity(action="s3:GetObject", resource="arn:aws:s3:::bucket/*", **more):
 
 @pytest.fixture(scope="module")
 def iam(client):
-    return client("iam")
+    return client("iam", config=LOOSE)
 
 
 @pytest.fixture

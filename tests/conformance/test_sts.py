@@ -5,9 +5,13 @@ import json
 import time
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from refusals import refused
+
+# botocore must not pre-empt the server's own validation.
+LOOSE = Config(parameter_validation=False)
 
 ACCOUNT = "000000000000"
 SANDBOX = f"arn:aws:iam::{ACCOUNT}:user/sandbox"
@@ -36,12 +40,12 @@ def eventually(attempt):
 
 @pytest.fixture(scope="module")
 def iam(client):
-    return client("iam")
+    return client("iam", config=LOOSE)
 
 
 @pytest.fixture(scope="module")
 def sts(client):
-    return client("sts")
+    return client("sts", config=LOOSE)
 
 
 @pytest.fixture
@@ -102,7 +106,7 @@ def test_who_is_not_trusted_is_refused(sts, make_role):
 
 
 def test_a_role_that_trusts_itself_can_be_chained(client, sts, iam, make_role):
-    role = make_role({"AWS": SANDBOX}, )
+    role = make_role({"AWS": SANDBOX})
     both = trust({"AWS": [SANDBOX, role["Arn"]]})
     iam.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=both)
     first = eventually(lambda: sts.assume_role(RoleArn=role["Arn"], RoleSessionName="first"))
@@ -160,3 +164,23 @@ def test_a_session_token_is_the_callers(client, sts):
     credentials = sts.get_session_token(DurationSeconds=900)["Credentials"]
     assert client("sts", credentials).get_caller_identity()["Arn"] == SANDBOX
     assert sts.get_access_key_info(AccessKeyId=credentials["AccessKeyId"])["Account"] == ACCOUNT
+
+
+def test_a_session_may_do_what_its_role_allows(client, sts, iam, make_role, unique):
+    role = make_role({"AWS": SANDBOX})
+    name = role["RoleName"]
+    credentials = eventually(lambda: sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session"))["Credentials"]
+    limited = client("iam", credentials)
+    message = f"assumed-role/{name}/session is not authorized to perform: iam:GetRole on resource: role {name}"
+    with refused("AccessDenied", 403, message):
+        limited.get_role(RoleName=name)
+    allowed = document({"Effect": "Allow", "Action": "iam:Get*", "Resource": f"arn:aws:iam::{ACCOUNT}:role/${{aws:PrincipalTag/x}}*"})
+    iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=allowed)
+    with refused("AccessDenied", 403):
+        limited.get_role(RoleName=name)
+    iam.tag_role(RoleName=name, Tags=[{"Key": "x", "Value": name[:8]}])
+    assert limited.get_role(RoleName=name)["Role"]["Arn"] == role["Arn"]
+    with refused("AccessDenied", 403, "iam:DeleteRole"):
+        limited.delete_role(RoleName=name)
+    with refused("AccessDenied", 403, "iam:GetPolicy on resource: policy arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"):
+        limited.get_policy(PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
