@@ -102,7 +102,7 @@ pub(crate) fn cluster_behind(
     region: &str,
     servers: &str,
 ) -> Result<Option<(Cluster, Listener)>, Refusal> {
-    for (cluster, state) in clusters::clusters(world, region)? {
+    for (cluster, state) in clusters::clusters(world, region) {
         if state != "ACTIVE" {
             continue;
         }
@@ -118,7 +118,7 @@ pub(crate) fn cluster_behind(
 
 pub(super) fn get_bootstrap_brokers(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "clusterArn");
-    let (cluster, state) = world.store.transact(|transaction| clusters::find(transaction, arn))?;
+    let (cluster, state) = world.store.read(|transaction| clusters::find(transaction, arn))?;
     if state != "ACTIVE" {
         let message = format!("Bootstrap brokers can't be told while the cluster is {state}.");
         return Err(Refusal::new(409, "ConflictException", message));
@@ -132,9 +132,11 @@ pub(super) fn get_bootstrap_brokers(world: &World, path: &PathValues) -> Result<
 
 pub(super) fn list_nodes(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
     let arn = path_value(path, "clusterArn");
-    let (cluster, _) = world.store.transact(|transaction| clusters::find(transaction, arn))?;
+    let (cluster, _) = world.store.read(|transaction| clusters::find(transaction, arn))?;
     let Kind::Provisioned { kafka_version, brokers, settings } = &cluster.kind else {
-        return Err(bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn"));
+        return Err(
+            bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn")
+        );
     };
     let page = Page::of(call, format!("ListNodes {arn}"), PAGE_SIZE)?;
     let mut nodes: Vec<(String, Value)> = (1..=*brokers)

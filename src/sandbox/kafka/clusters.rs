@@ -147,11 +147,8 @@ pub(super) fn find(transaction: &Transaction<'_>, arn: &str) -> Result<(Cluster,
 }
 
 /// The clusters of a region, ordered by name, with their states.
-///
-/// # Errors
-/// Where the state can't be written.
-pub(crate) fn clusters(world: &World, region: &str) -> Result<Vec<(Cluster, &'static str)>, Refusal> {
-    world.store.transact(|transaction| Ok(all(transaction, region)))
+pub(crate) fn clusters(world: &World, region: &str) -> Vec<(Cluster, &'static str)> {
+    world.store.read(|transaction| all(transaction, region))
 }
 
 /// The same, within a transaction.
@@ -168,13 +165,15 @@ pub(super) fn all(transaction: &Transaction<'_>, region: &str) -> Vec<(Cluster, 
 }
 
 fn found(world: &World, path: &PathValues) -> Result<(Cluster, &'static str), Refusal> {
-    world.store.transact(|transaction| find(transaction, path_value(path, "clusterArn")))
+    world.store.read(|transaction| find(transaction, path_value(path, "clusterArn")))
 }
 
 pub(super) fn describe_v1(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let (cluster, state) = found(world, path)?;
     if matches!(cluster.kind, Kind::Serverless { .. }) {
-        return Err(bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn"));
+        return Err(
+            bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn")
+        );
     }
     Ok(Reply::json(&json!({"clusterInfo": cluster.describe_v1(state)})))
 }
@@ -192,7 +191,9 @@ pub(super) fn list_v1(world: &World, call: &Call) -> Result<Reply, Refusal> {
 pub(super) fn list_v2(world: &World, call: &Call) -> Result<Reply, Refusal> {
     let kind = call.query("clusterTypeFilter");
     if kind.is_some_and(|kind| !matches!(kind, "PROVISIONED" | "SERVERLESS")) {
-        return Err(bad_request("clusterTypeFilter must be PROVISIONED or SERVERLESS.").at_parameter("clusterTypeFilter"));
+        return Err(
+            bad_request("clusterTypeFilter must be PROVISIONED or SERVERLESS.").at_parameter("clusterTypeFilter")
+        );
     }
     let wanted = |cluster: &Cluster| match &cluster.kind {
         Kind::Provisioned { .. } => kind != Some("SERVERLESS"),
@@ -210,7 +211,7 @@ fn list(
 ) -> Result<Reply, Refusal> {
     let prefix = call.query("clusterNameFilter").unwrap_or_default();
     let page = Page::of(call, format!("{operation} {} {prefix}", call.region), PAGE_SIZE)?;
-    let entries = clusters(world, &call.region)?
+    let entries = clusters(world, &call.region)
         .into_iter()
         .filter(|(cluster, _)| cluster.name.starts_with(prefix) && wanted(cluster))
         .map(|(cluster, state)| (cluster.name.clone(), describe(&cluster, state)))

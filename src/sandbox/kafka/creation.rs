@@ -107,9 +107,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
         Ok(())
     })?;
     let kind = if matches!(cluster.kind, Kind::Provisioned { .. }) { "PROVISIONED" } else { "SERVERLESS" };
-    Ok(Reply::json(
-        &json!({"clusterArn": cluster.arn, "clusterName": name, "clusterType": kind, "state": "CREATING"}),
-    ))
+    Ok(Reply::json(&json!({"clusterArn": cluster.arn, "clusterName": name, "clusterType": kind, "state": "CREATING"})))
 }
 
 fn new(name: &str, region: &str, kind: Kind, tags: Tags, settled: Millis) -> Cluster {
@@ -137,16 +135,20 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     if fits {
         return Ok(());
     }
-    Err(bad_request(format!("A cluster's name has letters, digits and hyphens, and begins with a letter or digit: got '{name}'."))
-        .at_parameter("clusterName"))
+    Err(bad_request(format!(
+        "A cluster's name has letters, digits and hyphens, and begins with a letter or digit: got '{name}'."
+    ))
+    .at_parameter("clusterName"))
 }
 
 fn provisioned_of(request: &Value, region: &str) -> Result<Kind, Refusal> {
     let group = &request["brokerNodeGroupInfo"];
     let kafka_version = request["kafkaVersion"].as_str().unwrap_or_default().to_owned();
     if !versions::is_offered(&kafka_version) {
-        return Err(bad_request(format!("Unsupported KafkaVersion [{kafka_version}]. Valid values: see ListKafkaVersions."))
-            .at_parameter("kafkaVersion"));
+        return Err(bad_request(format!(
+            "Unsupported KafkaVersion [{kafka_version}]. Valid values: see ListKafkaVersions."
+        ))
+        .at_parameter("kafkaVersion"));
     }
     let subnets = group["clientSubnets"].as_array().map_or(0, Vec::len);
     if !(2..=3).contains(&subnets) {
@@ -155,8 +157,10 @@ fn provisioned_of(request: &Value, region: &str) -> Result<Kind, Refusal> {
     }
     let brokers = request["numberOfBrokerNodes"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
     if brokers as usize % subnets != 0 {
-        return Err(bad_request("The number of broker nodes must be a multiple of Availability Zones in the client subnets.")
-            .at_parameter("numberOfBrokerNodes"));
+        return Err(bad_request(
+            "The number of broker nodes must be a multiple of Availability Zones in the client subnets.",
+        )
+        .at_parameter("numberOfBrokerNodes"));
     }
     let instance = group["instanceType"].as_str().unwrap_or_default();
     if !instance.starts_with("kafka.") && !instance.starts_with("express.") {
@@ -180,8 +184,10 @@ fn check_listeners(request: &Value) -> Result<(), Refusal> {
     let public = request.pointer("/brokerNodeGroupInfo/connectivityInfo/publicAccess/type").and_then(Value::as_str);
     if public == Some("SERVICE_PROVIDED_EIPS") {
         // https://docs.aws.amazon.com/msk/latest/developerguide/public-access.html
-        return Err(bad_request("Public access can only be turned on for a cluster that exists, by UpdateConnectivity.")
-            .at_parameter("publicAccess"));
+        return Err(bad_request(
+            "Public access can only be turned on for a cluster that exists, by UpdateConnectivity.",
+        )
+        .at_parameter("publicAccess"));
     }
     Ok(())
 }
@@ -238,8 +244,10 @@ fn merge(base: &mut Value, over: &Value) {
 fn serverless_of(request: &Value) -> Result<Kind, Refusal> {
     let vpcs = request["vpcConfigs"].as_array().cloned().unwrap_or_default();
     if vpcs.is_empty() || vpcs.iter().any(|vpc| vpc["subnetIds"].as_array().is_none_or(|subnets| subnets.len() < 2)) {
-        return Err(bad_request("A serverless cluster needs a VPC with at least two subnets in different Availability Zones.")
-            .at_parameter("vpcConfigs"));
+        return Err(bad_request(
+            "A serverless cluster needs a VPC with at least two subnets in different Availability Zones.",
+        )
+        .at_parameter("vpcConfigs"));
     }
     Ok(Kind::Serverless { settings: serverless_settings(vpcs) })
 }
@@ -303,10 +311,14 @@ pub(crate) fn declare_cluster_as(
     world.store.transact(|transaction| {
         let cluster = match existing(transaction, &cluster) {
             Some(other) if name_or_arn.starts_with("arn:") && other.arn != cluster.arn => {
-                return Err(Refusal::new(409, "ConflictException", format!(
-                    "The sandbox has a cluster {} with the ARN {}; name it by that, or delete it first.",
-                    other.name, other.arn
-                )));
+                return Err(Refusal::new(
+                    409,
+                    "ConflictException",
+                    format!(
+                        "The sandbox has a cluster {} with the ARN {}; name it by that, or delete it first.",
+                        other.name, other.arn
+                    ),
+                ));
             }
             Some(other) => other,
             None => {

@@ -37,6 +37,6 @@ pub(super) fn untag(world: &World, path: &PathValues, call: &Call) -> Result<Rep
 
 pub(super) fn list(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "resourceArn");
-    let (cluster, _) = world.store.transact(|transaction| clusters::find(transaction, arn))?;
+    let (cluster, _) = world.store.read(|transaction| clusters::find(transaction, arn))?;
     Ok(Reply::json(&json!({"tags": cluster.tags})))
 }

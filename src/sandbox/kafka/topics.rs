@@ -51,23 +51,15 @@ pub(crate) fn topic_arn(cluster: &Cluster, name: &str) -> String {
 }
 
 /// A topic as it is now, whatever the readers of the API are shown; nothing where it is being deleted.
-///
-/// # Errors
-/// Where the state can't be written.
-pub(crate) fn topic(world: &World, cluster: &Cluster, name: &str) -> Result<Option<View>, Refusal> {
-    world.store.transact(|transaction| Ok(present(transaction, cluster, name).and_then(|topic| topic.live(now()))))
+pub(crate) fn topic(world: &World, cluster: &Cluster, name: &str) -> Option<View> {
+    world.store.read(|transaction| present(transaction, cluster, name).and_then(|topic| topic.live(now())))
 }
 
 /// All topics of a cluster as they are now, by name, without those that are being deleted.
-///
-/// # Errors
-/// Where the state can't be written.
-pub(crate) fn topics(world: &World, cluster: &Cluster) -> Result<BTreeMap<String, View>, Refusal> {
+pub(crate) fn topics(world: &World, cluster: &Cluster) -> BTreeMap<String, View> {
     let now = now();
-    world.store.transact(|transaction| {
-        let topics = transaction.list::<Topic>(&table(cluster)).into_iter();
-        Ok(topics.filter_map(|(_, topic)| topic.live(now).map(|view| (topic.name, view))).collect())
-    })
+    let topics = world.store.read(|transaction| transaction.list::<Topic>(&table(cluster)));
+    topics.into_iter().filter_map(|(_, topic)| topic.live(now).map(|view| (topic.name, view))).collect()
 }
 
 /// Removes all topics of a cluster that goes away.
@@ -91,7 +83,8 @@ fn cluster_of(transaction: &Transaction<'_>, path: &PathValues) -> Result<(Clust
             return Err(bad_request(message).at_parameter("clusterArn"));
         }
         Kind::Provisioned { kafka_version, .. } if !versions::has_topic_api(kafka_version) => {
-            let message = format!("Topic operations need Apache Kafka 3.6.0 or later; the cluster has {kafka_version}.");
+            let message =
+                format!("Topic operations need Apache Kafka 3.6.0 or later; the cluster has {kafka_version}.");
             return Err(bad_request(message).at_parameter("clusterArn"));
         }
         Kind::Provisioned { brokers, .. } => *brokers,
@@ -110,7 +103,11 @@ fn writable(transaction: &Transaction<'_>, path: &PathValues) -> Result<(Cluster
 }
 
 /// The same for a read, with the moment that it shows.
-fn readable(world: &World, transaction: &Transaction<'_>, path: &PathValues) -> Result<(Cluster, u32, Millis), Refusal> {
+fn readable(
+    world: &World,
+    transaction: &Transaction<'_>,
+    path: &PathValues,
+) -> Result<(Cluster, u32, Millis), Refusal> {
     let (cluster, brokers, state) = cluster_of(transaction, path)?;
     if state != "ACTIVE" {
         return Err(bad_request(format!("The cluster must be ACTIVE; it is {state}.")).at_parameter("clusterArn"));
@@ -256,7 +253,7 @@ pub(super) fn delete(world: &World, path: &PathValues) -> Result<Reply, Refusal>
 /// The topic of a call as readers are shown it.
 fn shown(world: &World, path: &PathValues) -> Result<(Cluster, u32, View), Refusal> {
     let name = path_value(path, "topicName");
-    world.store.transact(|transaction| {
+    world.store.read(|transaction| {
         let (cluster, brokers, moment) = readable(world, transaction, path)?;
         let view = present(transaction, &cluster, name).and_then(|topic| topic.at(moment));
         let missing = || not_found(format!("Topic '{name}' doesn't exist.")).at_parameter("topicName");

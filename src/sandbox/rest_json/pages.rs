@@ -33,12 +33,10 @@ impl Page {
         let list = list.into();
         let size = match call.query("maxResults") {
             None => default_size,
-            Some(text) => {
-                text.parse().ok().filter(|size| (1..=MAX_RESULTS).contains(size)).ok_or_else(|| {
-                    bad_request(format!("maxResults must be from 1 to {MAX_RESULTS}, got '{text}'."))
-                        .at_parameter("maxResults")
-                })?
-            }
+            Some(text) => text.parse().ok().filter(|size| (1..=MAX_RESULTS).contains(size)).ok_or_else(|| {
+                bad_request(format!("maxResults must be from 1 to {MAX_RESULTS}, got '{text}'."))
+                    .at_parameter("maxResults")
+            })?,
         };
         let after = call.query("nextToken").map(|token| read(token, &list)).transpose()?;
         Ok(Self { list, size, after })

@@ -125,8 +125,7 @@ fn fail(path: &str, value: &Value, constraint: &str, faults: &mut Faults) {
         Value::String(text) => format!("'{text}'"),
         other => format!("'{other}'"),
     };
-    faults
-        .push((path.to_owned(), format!("Value {value} at '{path}' failed to satisfy constraint: {constraint}")));
+    faults.push((path.to_owned(), format!("Value {value} at '{path}' failed to satisfy constraint: {constraint}")));
 }
 
 #[cfg(test)]
@@ -155,7 +154,9 @@ mod tests {
         let message = check(&request, MEMBERS).map_err(|refusal| refusal.message);
         let Err(message) = message else { panic!("expected a refusal") };
         assert!(message.starts_with("6 validation errors detected: Value null at 'name'"), "{message}");
-        for fault in ["'9' at 'count'", "enum value set: [ZIP, JAR]", "null at 'at.place'", "'names.1.member'", "at 'tags'"] {
+        for fault in
+            ["'9' at 'count'", "enum value set: [ZIP, JAR]", "null at 'at.place'", "'names.1.member'", "at 'tags'"]
+        {
             assert!(message.contains(fault), "{fault} in {message}");
         }
     }

@@ -18,9 +18,17 @@ pub(crate) type Configs = BTreeMap<String, String>;
 
 /// What a value has to be: Kafka's `ConfigDef` types with their validators.
 enum Kind {
-    Int { min: i64, max: i64 },
-    Long { min: i64 },
-    Double { min: f64, max: f64 },
+    Int {
+        min: i64,
+        max: i64,
+    },
+    Long {
+        min: i64,
+    },
+    Double {
+        min: f64,
+        max: f64,
+    },
     Boolean,
     OneOf(&'static [&'static str]),
     /// Comma-separated, each one of these.
@@ -122,7 +130,8 @@ pub(super) fn check(configs: &Configs) -> Result<(), String> {
     configs.iter().try_for_each(|(key, value)| {
         let (_, kind) =
             KNOWN.iter().find(|(known, _)| known == key).ok_or_else(|| format!("Unknown topic config name: {key}"))?;
-        check_value(value.trim(), kind).map_err(|fault| format!("Invalid value {value} for configuration {key}: {fault}"))
+        check_value(value.trim(), kind)
+            .map_err(|fault| format!("Invalid value {value} for configuration {key}: {fault}"))
     })
 }
 
@@ -187,7 +196,8 @@ mod tests {
 
     #[test]
     fn both_formats_occur_and_hold_what_the_server_adds() {
-        let text = |name| String::from_utf8(STANDARD.decode(encode(name, &configs("retention.ms", "5"))).unwrap()).unwrap();
+        let text =
+            |name| String::from_utf8(STANDARD.decode(encode(name, &configs("retention.ms", "5"))).unwrap()).unwrap();
         let json: Configs = serde_json::from_str(&text("even")).unwrap();
         assert_eq!((json["retention.ms"].as_str(), json["min.insync.replicas"].as_str()), ("5", "2"));
         let lines = text("odd");
@@ -196,18 +206,33 @@ mod tests {
 
     #[test]
     fn values_are_checked_as_kafka_does() {
-        for (key, value) in
-            [("retention.ms", "-1"), ("cleanup.policy", "compact,delete"), ("preallocate", "TRUE"), ("min.cleanable.dirty.ratio", "0.5")]
-        {
+        for (key, value) in [
+            ("retention.ms", "-1"),
+            ("cleanup.policy", "compact,delete"),
+            ("preallocate", "TRUE"),
+            ("min.cleanable.dirty.ratio", "0.5"),
+        ] {
             assert_eq!(check(&configs(key, value)), Ok(()), "{key}={value}");
         }
         for (key, value, fault) in [
             ("retention.mss", "1", "Unknown topic config name: retention.mss"),
             ("retention.ms", "-2", "Invalid value -2 for configuration retention.ms: Value must be at least -1"),
             ("retention.ms", "7d", "Invalid value 7d for configuration retention.ms: Not a number of type LONG"),
-            ("cleanup.policy", "x", "Invalid value x for configuration cleanup.policy: String must be one of: compact, delete"),
-            ("preallocate", "1", "Invalid value 1 for configuration preallocate: Expected value to be either true or false"),
-            ("segment.bytes", "3000000000", "Invalid value 3000000000 for configuration segment.bytes: Not a number of type INT"),
+            (
+                "cleanup.policy",
+                "x",
+                "Invalid value x for configuration cleanup.policy: String must be one of: compact, delete",
+            ),
+            (
+                "preallocate",
+                "1",
+                "Invalid value 1 for configuration preallocate: Expected value to be either true or false",
+            ),
+            (
+                "segment.bytes",
+                "3000000000",
+                "Invalid value 3000000000 for configuration segment.bytes: Not a number of type INT",
+            ),
         ] {
             assert_eq!(check(&configs(key, value)), Err(fault.to_owned()));
         }
