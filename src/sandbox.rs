@@ -1,6 +1,9 @@
 //! A local AWS that listens on HTTP. It meets the rest of the tool only through an endpoint URL.
 
 mod call;
+mod connect;
+mod kafka;
+mod rest_json;
 mod store;
 mod world;
 
