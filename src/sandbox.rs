@@ -2,9 +2,12 @@
 
 mod call;
 mod connect;
+mod iam;
 mod kafka;
+mod query;
 mod rest_json;
 mod store;
+mod sts;
 mod world;
 
 pub use world::{Fault, Settings};
