@@ -2,10 +2,13 @@
 //!
 //! A transaction is one line of the journal and one `write`, so that a kill leaves either all of it or none. Opening
 //! reads the journal, drops a torn last line, and rewrites what is left.
+//!
+//! A table whose name begins with `~` is of this process only: it takes part in transactions, but not in the journal.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,7 +29,25 @@ struct Entry {
 
 struct Inner {
     tables: Tables,
-    journal: Option<File>,
+    journal: Option<Journal>,
+}
+
+/// The file of all changes, and how much of it is complete lines.
+struct Journal {
+    file: File,
+    length: u64,
+}
+
+impl Journal {
+    /// Appends a line, or nothing: after a disk that was full for a moment, the next line must not follow half a line.
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(line) {
+            self.file.set_len(self.length)?;
+            return Err(error);
+        }
+        self.length += line.len() as u64;
+        Ok(())
+    }
 }
 
 /// The sandbox's memory.
@@ -49,16 +70,51 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Tables::new(),
             Err(error) => return Err(error),
         };
-        let mut compact = tempfile::NamedTempFile::new_in(folder)?;
+        // Not a random name: what a kill leaves here is overwritten by the next start. The folder's lock keeps others out.
+        let fresh = folder.join("state.jsonl.new");
+        let mut length = 0;
+        let mut compact = io::BufWriter::new(File::create(&fresh)?);
         for (table, records) in &tables {
             for (key, value) in records {
                 let entry = Entry { table: table.clone(), key: key.clone(), value: Some(value.clone()) };
-                compact.write_all(&line(&[entry])?)?;
+                let line = line(&[entry])?;
+                compact.write_all(&line)?;
+                length += line.len() as u64;
             }
         }
-        compact.persist(&path).map_err(|error| error.error)?;
-        let journal = OpenOptions::new().append(true).open(&path)?;
-        Ok(Self(Mutex::new(Inner { tables, journal: Some(journal) })))
+        compact.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        let file = OpenOptions::new().append(true).open(&path)?;
+        Ok(Self(Mutex::new(Inner { tables, journal: Some(Journal { file, length }) })))
+    }
+
+    /// Looks at the tables, alone.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&Transaction<'_>) -> R) -> R {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&Transaction { tables: &inner.tables, changed: BTreeMap::new() })
+    }
+
+    /// How many records each table has that is kept.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = inner.tables.iter().filter(|(table, records)| is_kept(table) && !records.is_empty());
+        kept.map(|(table, records)| (table.clone(), records.len())).collect()
+    }
+
+    /// Removes every record for which `keep`, given its table and key, doesn't hold, in one transaction.
+    ///
+    /// # Errors
+    /// Those of writing the journal.
+    pub(crate) fn retain(&self, keep: impl Fn(&str, &str) -> bool) -> io::Result<()> {
+        self.transact(|transaction| {
+            let tables = transaction.tables;
+            for (table, records) in tables {
+                for key in records.keys().filter(|key| !keep(table, key)) {
+                    transaction.delete(table, key);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Runs `work` on the tables, alone. What it changed is kept where it returns `Ok`, and undone where it doesn't.
@@ -79,15 +135,22 @@ impl Store {
         }
         let entries: Vec<Entry> =
             changed.into_iter().map(|((table, key), value)| Entry { table, key, value }).collect();
-        if let Some(journal) = journal {
-            journal.write_all(&line(&entries)?)?;
+        if let Some(journal) = journal
+            && let kept = entries.iter().filter(|entry| is_kept(&entry.table)).collect::<Vec<_>>()
+            && !kept.is_empty()
+        {
+            journal.append(&line(&kept)?)?;
         }
         apply(tables, entries);
         Ok(result)
     }
 }
 
-fn line(entries: &[Entry]) -> io::Result<Vec<u8>> {
+fn is_kept(table: &str) -> bool {
+    !table.starts_with('~')
+}
+
+fn line(entries: &[impl Serialize]) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(entries)?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -141,6 +204,35 @@ impl Transaction<'_> {
         records.into_iter().filter_map(|(key, value)| Some((key.to_owned(), T::deserialize(value?).ok()?))).collect()
     }
 
+    /// The records of a table whose keys begin with `prefix` and come after `after`, ordered by key.
+    pub(crate) fn list_prefix<T: DeserializeOwned>(&self, table: &str, prefix: &str, after: &str) -> Vec<(String, T)> {
+        let begins = |key: &str| key.starts_with(prefix);
+        let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
+        let mut records: BTreeMap<&str, Option<&Value>> = BTreeMap::new();
+        if let Some(kept) = self.tables.get(table) {
+            let range = kept.range::<str, _>((from, Bound::Unbounded)).take_while(|(key, _)| begins(key));
+            records.extend(range.map(|(key, value)| (key.as_str(), Some(value))));
+        }
+        for ((changed, key), value) in &self.changed {
+            if changed == table && begins(key) && key.as_str() > after {
+                records.insert(key, value.as_ref());
+            }
+        }
+        records.into_iter().filter_map(|(key, value)| Some((key.to_owned(), T::deserialize(value?).ok()?))).collect()
+    }
+
+    /// Whether a table has a record whose key begins with `prefix`.
+    pub(crate) fn has_prefix(&self, table: &str, prefix: &str) -> bool {
+        let begins = |key: &str| key.starts_with(prefix);
+        let changes = || self.changed.iter().filter(|((changed, key), _)| changed == table && begins(key));
+        let is_gone = |key: &str| changes().any(|((_, changed), value)| changed == key && value.is_none());
+        changes().any(|(_, value)| value.is_some())
+            || self.tables.get(table).is_some_and(|kept| {
+                let range = kept.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+                range.take_while(|(key, _)| begins(key)).any(|(key, _)| !is_gone(key))
+            })
+    }
+
     /// Adds or replaces a record.
     ///
     /// # Errors
@@ -154,5 +246,151 @@ impl Transaction<'_> {
     /// Removes a record, where it exists.
     pub(crate) fn delete(&mut self, table: &str, key: &str) {
         self.changed.insert((table.to_owned(), key.to_owned()), None);
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn put(store: &Store, table: &str, key: &str, value: u32) {
+        store.transact(|transaction| transaction.put(table, key, &value)).unwrap();
+    }
+
+    fn all(store: &Store, table: &str) -> Vec<(String, u32)> {
+        store.read(|transaction| transaction.list(table))
+    }
+
+    fn journal(folder: &Path) -> String {
+        fs::read_to_string(folder.join("state.jsonl")).unwrap()
+    }
+
+    #[test]
+    fn what_was_changed_is_there_after_opening_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        put(&store, "topics", "a", 1);
+        put(&store, "topics", "b", 2);
+        put(&store, "topics", "a", 3);
+        store
+            .transact(|transaction| {
+                transaction.delete("topics", "b");
+                Ok::<_, io::Error>(())
+            })
+            .unwrap();
+        drop(store);
+        assert_eq!(all(&Store::open(folder.path()).unwrap(), "topics"), [("a".to_owned(), 3)]);
+        assert_eq!(journal(folder.path()).lines().count(), 1, "opening rewrites the journal");
+    }
+
+    #[test]
+    fn a_torn_last_line_is_dropped_and_the_next_one_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        put(&Store::open(folder.path()).unwrap(), "topics", "a", 1);
+        let path = folder.path().join("state.jsonl");
+        let whole = fs::read(&path).unwrap();
+        for cut in 1..whole.len() {
+            let mut torn = whole.clone();
+            torn.extend_from_slice(&whole[..cut]);
+            fs::write(&path, &torn).unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            put(&store, "topics", "b", 2);
+            drop(store);
+            let store = Store::open(folder.path()).unwrap();
+            assert_eq!(all(&store, "topics"), [("a".to_owned(), 1), ("b".to_owned(), 2)], "cut at {cut}");
+            fs::write(&path, &whole).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_transaction_is_one_line_of_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store
+            .transact(|transaction| {
+                transaction.put("topics", "a", &1)?;
+                transaction.put("clusters", "b", &2)
+            })
+            .unwrap();
+        assert_eq!(journal(folder.path()).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_complete_line_that_is_not_ours_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("state.jsonl"), "hello\n").unwrap();
+        assert!(Store::open(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_transaction_that_fails_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        put(&store, "topics", "a", 1);
+        let failed: io::Result<()> = store.transact(|transaction| {
+            transaction.put("topics", "a", &2)?;
+            transaction.put("topics", "b", &2)?;
+            assert_eq!(transaction.get::<u32>("topics", "a"), Some(2), "it sees its own changes");
+            Err(io::Error::other("no"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(all(&store, "topics"), [("a".to_owned(), 1)]);
+        drop(store);
+        assert_eq!(all(&Store::open(folder.path()).unwrap(), "topics"), [("a".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_table_of_this_process_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        put(&store, "~faults", "0", 1);
+        assert_eq!(all(&store, "~faults"), [("0".to_owned(), 1)]);
+        assert_eq!(journal(folder.path()), "");
+        assert!(store.counts().is_empty());
+        drop(store);
+        assert!(all(&Store::open(folder.path()).unwrap(), "~faults").is_empty());
+    }
+
+    #[test]
+    fn a_prefix_is_listed_in_order_with_the_transaction_own_changes() {
+        let store = Store::in_memory();
+        for (key, value) in [("a/1", 1), ("b/1", 2), ("b/2", 3), ("b/3", 4), ("c/1", 5)] {
+            put(&store, "objects", key, value);
+        }
+        let keys = |after: &str| {
+            store
+                .transact(|transaction| {
+                    transaction.delete("objects", "b/2");
+                    transaction.put("objects", "b/4", &6)?;
+                    let listed = transaction.list_prefix::<u32>("objects", "b/", after);
+                    Ok::<_, io::Error>(listed.into_iter().map(|(key, _)| key).collect::<Vec<_>>())
+                })
+                .unwrap()
+        };
+        assert_eq!(keys(""), ["b/1", "b/3", "b/4"]);
+        assert_eq!(keys("b/1"), ["b/3", "b/4"]);
+        store
+            .transact(|transaction| {
+                assert!(transaction.has_prefix("objects", "a/"));
+                transaction.delete("objects", "a/1");
+                assert!(!transaction.has_prefix("objects", "a/"));
+                transaction.put("objects", "d/1", &1)?;
+                assert!(transaction.has_prefix("objects", "d/"));
+                Ok::<_, io::Error>(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn retain_removes_the_rest_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        put(&store, "topics", "a", 1);
+        put(&store, "ports", "rest-proxy", 2);
+        store.retain(|table, _| table == "ports").unwrap();
+        assert_eq!(store.counts(), BTreeMap::from([("ports".to_owned(), 1)]));
+        drop(store);
+        assert!(all(&Store::open(folder.path()).unwrap(), "topics").is_empty());
     }
 }
