@@ -32,6 +32,7 @@ mod listener;
 mod private;
 mod protocol;
 mod query;
+mod rest_json;
 mod s3;
 mod services;
 mod signature;
