@@ -209,8 +209,9 @@ fn a_deployment_is_a_snapshot_and_a_stage_keeps_it() {
         method.method_integration.unwrap().uri.unwrap()
     };
     assert_eq!(uri(&world), "http://backend.example:8082/{proxy}");
-    done(&world, "POST", &deployments, json!({ "stageName": "dev" }));
+    done(&world, "POST", &deployments, json!({ "stageName": "dev", "variables": { "a": "b" } }));
     assert_eq!(uri(&world), target);
+    assert_eq!(live(&world, id, "dev").unwrap().variables["a"], "b");
 
     let second = live(&world, id, "dev").unwrap().deployment_id;
     let in_use = refused(&world, "DELETE", &format!("{deployments}/{second}"), Value::Null);
