@@ -1,7 +1,6 @@
 //! Whether who calls may call IAM: the owner may everything, the session of a role what the role's policies allow.
 
-use super::Request;
-use super::access::authorize;
+use super::{Request, authorize};
 use super::entities::{InstanceProfile, Role, User};
 use super::identifiers::arn;
 use crate::sandbox::call::Refusal;
