@@ -5,10 +5,10 @@ only, on a port of its own, and stopped at the end. Its credentials come from wh
 given endpoint, from the environment, or are the fixed ones.
 """
 
+import contextlib
 import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +21,7 @@ import pytest
 from botocore.config import Config
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("PIPELINE_TEST_BINARY", ROOT / "target" / "debug" / "pipeline"))
+BINARY = pathlib.Path(os.environ.get("PIPELINE_TEST_BINARY", ROOT / "target" / "debug" / "pipeline")).resolve()
 EXPORT = re.compile(r"^export (\w+)=(.*)$")
 KEYS = {
     "AWS_ACCESS_KEY_ID": "PIPELINESANDBOX00000",
@@ -60,7 +60,13 @@ def environment():
         return
     if not BINARY.exists():
         pytest.exit(f"{BINARY} is missing: run `cargo build` first, or set PIPELINE_TEST_ENDPOINT", returncode=1)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="pipeline-conformance-"))
+    with tempfile.TemporaryDirectory(prefix="pipeline-conformance-") as folder, _running(pathlib.Path(folder)) as exports:
+        yield {**KEYS, **exports}
+
+
+@contextlib.contextmanager
+def _running(folder):
+    """A sandbox of our own; gives what it prints for export."""
     port, log = _free_port(), folder / "log"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PIPELINE_"))}
     clean["PIPELINE_SANDBOX_DIR"] = str(folder / "sandbox")
@@ -70,14 +76,13 @@ def environment():
     try:
         _wait_until_up(process, port, log)
         exports = dict(match.groups() for match in map(EXPORT.match, log.read_text().splitlines()) if match)
-        yield {**KEYS, **exports, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        yield {**exports, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
     finally:
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

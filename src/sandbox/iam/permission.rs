@@ -1,9 +1,8 @@
 //! Whether who calls may call IAM: the owner may everything, the session of a role what the role's policies allow.
 
-use super::Request;
-use super::access::authorize;
 use super::entities::{InstanceProfile, Role, User};
 use super::identifiers::arn;
+use super::{Request, authorize};
 use crate::sandbox::call::Refusal;
 
 /// Holds a call against the policies of who calls.
