@@ -2,6 +2,14 @@
 //!
 //! [`load`] is the way in: text, positions, variables, shape, meaning, each in a file of its own, and every problem
 //! of a manifest reported at once with its file, line and column.
+//!
+//! ```text
+//! text ──▶ tree with places ──▶ variables put in ──▶ keys and types right ──▶ what it means ──▶ Manifest
+//!            yaml.rs               variables.rs        shape.rs, raw.rs         validate.rs
+//! ```
+//!
+//! Each stage tells what it finds wrong, leaves that out, and hands the rest on; what was left out is not told to be
+//! missing by the next.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -136,9 +144,9 @@ pub enum Access {
 pub struct Topic {
     /// Its name.
     pub name: String,
-    /// How many partitions; at least 1.
+    /// How many partitions; at least 1, which it also is unless declared.
     pub partitions: i32,
-    /// How many replicas each partition has; at least 1.
+    /// How many replicas each partition has; at least 1, and 3 unless declared.
     pub replication_factor: i32,
     /// Topic configuration, as Kafka spells it: durations in milliseconds, sizes in bytes.
     pub config: BTreeMap<String, String>,

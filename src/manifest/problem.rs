@@ -107,7 +107,7 @@ impl Findings {
 
 /// An alias repeats its anchor's text, and with it the anchor's problems: each is told once.
 fn ordered(mut found: Vec<Problem>) -> Vec<Problem> {
-    found.sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+    found.sort_by_key(|problem| (problem.line, problem.column));
     found.dedup();
     found
 }

@@ -9,6 +9,12 @@ use super::yaml::At;
 /// Kafka's settings, whose keys are Kafka's own.
 pub(super) type Settings = At<BTreeMap<String, At<String>>>;
 
+/// One text or several.
+pub(super) type Texts = At<Vec<At<String>>>;
+
+/// IAM's condition operators, each with the keys that it looks at and the values that it looks for.
+pub(super) type Condition = At<BTreeMap<String, At<BTreeMap<String, Texts>>>>;
+
 /// Everything; what a manifest can't be without may have been left out for its problems.
 #[derive(Debug, Deserialize)]
 pub(super) struct Manifest {
@@ -99,11 +105,11 @@ pub(super) struct Trust {
 pub(super) struct Statement {
     pub(super) sid: Option<At<String>>,
     pub(super) effect: At<String>,
-    pub(super) action: Option<At<Vec<At<String>>>>,
-    pub(super) not_action: Option<At<Vec<At<String>>>>,
-    pub(super) resource: Option<At<Vec<At<String>>>>,
-    pub(super) not_resource: Option<At<Vec<At<String>>>>,
-    pub(super) condition: Option<At<BTreeMap<String, At<BTreeMap<String, At<Vec<At<String>>>>>>>>,
+    pub(super) action: Option<Texts>,
+    pub(super) not_action: Option<Texts>,
+    pub(super) resource: Option<Texts>,
+    pub(super) not_resource: Option<Texts>,
+    pub(super) condition: Option<Condition>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,7 +19,8 @@ pub(super) fn role(raw: &At<raw::Role>, scene: &Scene<'_>, findings: &mut Findin
     let create = raw.create.as_ref().is_none_or(|create| create.value);
     let trust = trust(raw, scene, findings);
     let at = raw.trust.as_ref().map_or(raw.key_at, |trust| trust.key_at);
-    let whole = !scene.is_damaged("role");
+    // Where a connector is declared, its trust is what is missing, and is told (needs.rs).
+    let whole = !scene.is_damaged("role") && scene.raw.connector.is_none();
     if create && whole && trust.iter().all(|trust| matches!(trust, Trust::Itself)) {
         findings.problem(
             at,

@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::problem::Findings;
-use super::super::raw::Statement;
+use super::super::raw::{Statement, Texts};
 use super::super::yaml::At;
-
-type Texts = At<Vec<At<String>>>;
 
 /// The statements as JSON in IAM's spelling.
 pub(super) fn statements(raw: Option<&At<Vec<At<Statement>>>>, findings: &mut Findings) -> Vec<Value> {
