@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod engine;
+pub mod iam_document;
 pub mod manifest;
 pub mod resource;
 #[cfg(feature = "sandbox")]
