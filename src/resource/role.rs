@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::aws::wait::{Look, wait_until};
-use crate::engine::{Address, Field, Fields, Output, Outputs, Progress, Resource, Result, State};
+use crate::engine::{Address, Field, Fields, Output, Progress, Resource, Result, State};
 use crate::iam_document::{Document, Malformed, Statement, VERSION};
 use crate::manifest;
 use crate::resource::Shared;
@@ -102,11 +102,6 @@ fn explained(statement: &Statement) -> Value {
         false => principal.to_owned(),
     };
     statement.clone().respell_principals(spell).to_json()
-}
-
-/// The ARN of the cluster that a role's policy is about, where it is known.
-fn cluster_arn<'a>(cluster: Option<&Address>, known: &'a Outputs) -> Option<&'a str> {
-    cluster.and_then(|cluster| known.text(cluster, "arn"))
 }
 
 /// What others need to know of a role.

@@ -16,7 +16,7 @@ use super::instance_profile::{InstanceProfile, ProfileSeen};
 use super::least_privilege::{Grants, Permissions};
 use super::remote::{RemoteRole, RoleSeen};
 use super::trust::TrustPolicy;
-use super::{Wanted, address, cluster_arn, named, output, settled, show, show_version, want};
+use super::{Wanted, address, named, output, settled, show, show_version, want};
 
 const PROFILE: &str = "instance_profile";
 /// Why an instance profile of our name is somebody else's.
@@ -79,7 +79,8 @@ impl OwnedRole {
     }
 
     fn wanted_policy(&self, known: &Outputs) -> Vec<Wanted> {
-        self.permissions.statements(cluster_arn(self.permissions.cluster(), known))
+        let arn = self.permissions.cluster().and_then(|cluster| known.text(cluster, "arn"));
+        self.permissions.statements(arn)
     }
 
     /// The inline policy, whose cluster must be known by now.

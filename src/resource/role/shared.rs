@@ -90,7 +90,7 @@ fn orphaned(trust: &Document) -> Option<String> {
     let name = statement.sid.as_deref().unwrap_or("without a Sid");
     Some(format!(
         "the statement {name}, which is not ours, trusts {principal}, a user or role that was deleted, and IAM does \
-         not take that again: remove it from the role's trust policy, then apply again"
+         not take that again: remove it from the role's trust policy, then try again"
     ))
 }
 

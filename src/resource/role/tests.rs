@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::clients::Clients;
-use crate::engine::{FieldChange, OnChange, OnDestroy};
+use crate::engine::{FieldChange, OnChange, OnDestroy, Outputs};
 use crate::manifest::Trust;
 use crate::resource::{Context, Tags};
 
