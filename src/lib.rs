@@ -4,6 +4,7 @@ pub mod archive;
 pub mod aws;
 pub mod cli;
 pub mod engine;
+pub mod iam_document;
 pub mod manifest;
 pub mod resource;
 #[cfg(feature = "sandbox")]
