@@ -201,3 +201,6 @@ impl Drop for Sandbox {
         self.server.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,3 +192,6 @@ pub(crate) async fn object(world: &World, bucket: &str, key: &str) -> Option<Vec
 pub(crate) fn remove_unreferenced(world: &World) -> io::Result<()> {
     Blobs::of(world).retain(&records::referenced(&world.store))
 }
+
+#[cfg(test)]
+mod tests;
