@@ -142,7 +142,7 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
     let world = Arc::new(World { settings, store, folder: folder.clone() });
     let listener = listen(&world, port).await?;
     let port = listener.local_addr().map_err(unusable)?.port();
-    world.store.transact(|transaction| transaction.put(PORTS, ENDPOINT_PORT, &port)).map_err(unusable)?;
+    keep_port(&world.store, port).map_err(unusable)?;
     let endpoint = format!("http://127.0.0.1:{port}");
     let buckets = Buckets::open(&world).map_err(unusable)?;
     let front = Arc::new(Front { world, buckets, log, endpoint: endpoint.clone() });
@@ -165,6 +165,13 @@ async fn listen(world: &World, wanted: Option<u16>) -> Result<TcpListener, Error
         return Ok(listener);
     }
     bind(0).await
+}
+
+fn keep_port(store: &Store, port: u16) -> io::Result<()> {
+    store.transact(|transaction| match transaction.get::<u16>(PORTS, ENDPOINT_PORT) {
+        Some(kept) if port == kept => Ok(()),
+        _ => transaction.put(PORTS, ENDPOINT_PORT, &port),
+    })
 }
 
 impl Sandbox {
@@ -203,3 +210,6 @@ impl Drop for Sandbox {
         self.server.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

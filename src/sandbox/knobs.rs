@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use super::services::SERVICES;
 use super::world::{Fault, Settings};
@@ -167,11 +168,13 @@ pub(crate) struct CallRecord<'a> {
     pub(crate) duration_ms: u64,
 }
 
+/// RFC 3339, always with milliseconds, so that lines sort by it.
+const MILLISECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
 /// The present, as `CallRecord` has it.
 pub(crate) fn timestamp() -> String {
-    let now = OffsetDateTime::now_utc();
-    let to_the_millisecond = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
-    to_the_millisecond.format(&Rfc3339).unwrap_or_default()
+    OffsetDateTime::now_utc().format(MILLISECONDS).unwrap_or_default()
 }
 
 /// The file of all calls, where one is wanted.

@@ -170,7 +170,9 @@ const MISMATCH: &str = "The request signature we calculated does not match the s
 fn json_refusal(problem: &Problem) -> Refusal {
     let invalid_token = "The security token included in the request is invalid.";
     match problem {
-        Problem::Unsigned => Refusal::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token"),
+        Problem::Unsigned | Problem::Outdated | Problem::NoPayloadHash => {
+            Refusal::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        }
         Problem::Incomplete(what) => Refusal::new(400, "IncompleteSignatureException", what),
         Problem::UnknownKey | Problem::UnknownToken => Refusal::new(403, "UnrecognizedClientException", invalid_token),
         Problem::ExpiredToken => {
@@ -185,7 +187,9 @@ fn json_refusal(problem: &Problem) -> Refusal {
 fn query_refusal(problem: &Problem) -> Refusal {
     let invalid_token = "The security token included in the request is invalid.";
     match problem {
-        Problem::Unsigned => Refusal::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        Problem::Unsigned | Problem::Outdated | Problem::NoPayloadHash => {
+            Refusal::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        }
         Problem::Incomplete(what) => Refusal::new(400, "IncompleteSignature", what),
         Problem::UnknownKey | Problem::UnknownToken => Refusal::new(403, "InvalidClientTokenId", invalid_token),
         Problem::ExpiredToken => {
@@ -200,6 +204,14 @@ fn query_refusal(problem: &Problem) -> Refusal {
 fn s3_refusal(problem: &Problem) -> Refusal {
     match problem {
         Problem::Unsigned => Refusal::new(403, "AccessDenied", "Access Denied"),
+        Problem::Outdated => Refusal::new(
+            400,
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+        ),
+        Problem::NoPayloadHash => {
+            Refusal::new(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+        }
         Problem::Incomplete(what) | Problem::Scope(what) => {
             let message = format!("The authorization header is malformed; {what}");
             Refusal::new(400, "AuthorizationHeaderMalformed", message)

@@ -56,7 +56,7 @@ impl Buckets {
         Ok(Self(builder.build()))
     }
 
-    /// Whether a call may go on: its bucket exists, and is in the region that the call was signed for.
+    /// Whether a call may go on: its bucket has a name, exists, and is in the region that the call was signed for.
     pub(crate) fn admit(
         &self,
         world: &World,
@@ -64,9 +64,10 @@ impl Buckets {
         operation: &str,
         region: &str,
     ) -> Result<(), Box<Misdirected>> {
-        let Some(name) = names::bucket(&head.path).filter(|name| s3s::path::check_bucket_name(name)) else {
-            return Ok(());
-        };
+        let Some(name) = names::bucket(&head.path) else { return Ok(()) };
+        if !s3s::path::check_bucket_name(&name) {
+            return Err(Box::new(Misdirected { refusal: buckets::invalid_name(), bucket: name, region: None }));
+        }
         if operation == "CreateBucket" {
             return Ok(());
         }
@@ -192,3 +193,6 @@ pub(crate) async fn object(world: &World, bucket: &str, key: &str) -> Option<Vec
 pub(crate) fn remove_unreferenced(world: &World) -> io::Result<()> {
     Blobs::of(world).retain(&records::referenced(&world.store))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,6 @@
 //! each protocol words in its own way.
 
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::macros::format_description;
@@ -12,6 +11,10 @@ use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
 use super::store::Store;
 use super::world::{Millis, now};
+
+mod canonical;
+
+pub(crate) use canonical::{Head, decode_query};
 
 /// The access key that every sandbox knows. Not a secret: it opens nothing but a server on the loopback interface.
 pub const ACCESS_KEY_ID: &str = "PIPELINESANDBOX00000";
@@ -42,6 +45,10 @@ pub(crate) struct Session {
 pub(crate) enum Problem {
     /// It isn't signed.
     Unsigned,
+    /// It is signed as AWS did it before Signature Version 4.
+    Outdated,
+    /// S3 isn't told what the body hashes to.
+    NoPayloadHash,
     /// The signature lacks parts, or has some that make no sense; the text says which.
     Incomplete(String),
     /// The credential scope isn't one, or not that of the request's date.
@@ -60,41 +67,6 @@ pub(crate) enum Problem {
     HeadersNotSigned(String),
     /// The signature isn't that of this request with this key.
     Mismatch,
-}
-
-/// What of a request is signed, beside its body.
-#[derive(Clone, Debug)]
-pub(crate) struct Head {
-    /// The HTTP method, in capitals.
-    pub(crate) method: String,
-    /// The path as it was sent, still percent-encoded.
-    pub(crate) path: String,
-    /// The query's decoded pairs, in the order in which they were sent.
-    pub(crate) query: Vec<(String, String)>,
-    /// The headers; names in lower case; `host` is always there.
-    pub(crate) headers: Vec<(String, String)>,
-}
-
-impl Head {
-    /// The first value of a header, by its lower-case name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The first value of a query key.
-    pub(crate) fn query(&self, key: &str) -> Option<&str> {
-        self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
-    }
-}
-
-/// Decodes a query. A plus is a space: botocore signs `%20` and sends `+`.
-pub(crate) fn decode_query(raw: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let pairs = raw.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(key, value)| (decode(key), decode(value)))
-        .collect()
 }
 
 /// A request's signature, not yet verified.
@@ -137,7 +109,9 @@ impl Signature {
     /// Where there is none, and where it isn't whole.
     pub(crate) fn of(head: &Head) -> Result<Self, Problem> {
         if let Some(header) = head.header("authorization") {
-            Self::of_header(head, header)
+            if header.starts_with("AWS ") { Err(Problem::Outdated) } else { Self::of_header(head, header) }
+        } else if head.query("AWSAccessKeyId").is_some() {
+            Err(Problem::Outdated)
         } else if head.query("X-Amz-Algorithm").is_some() {
             Self::of_query(head)
         } else {
@@ -273,18 +247,14 @@ impl Signature {
         self.check_date(present)?;
         let payload = match (payload, self.presigned_for) {
             (Payload::Declared(_), Some(_)) => "UNSIGNED-PAYLOAD".to_owned(),
+            (Payload::Declared(""), None) => return Err(Problem::NoPayloadHash),
             (Payload::Declared(hash), None) => {
                 self.check_signed_headers(head)?;
                 hash.to_owned()
             }
             (Payload::Read(body), _) => hex::encode(Sha256::digest(body)),
         };
-        let paths = canonical_paths(&self.service, &head.path);
-        if paths.iter().any(|path| self.matches(&self.canonical_request(head, path, &payload), &secret)) {
-            Ok(caller)
-        } else {
-            Err(Problem::Mismatch)
-        }
+        if self.is_of(head, &payload, &secret) { Ok(caller) } else { Err(Problem::Mismatch) }
     }
 
     fn credentials(&self, store: &Store) -> Result<(String, String), Problem> {
@@ -337,19 +307,12 @@ impl Signature {
         if unsigned.is_empty() { Ok(()) } else { Err(Problem::HeadersNotSigned(unsigned.join(", "))) }
     }
 
-    fn canonical_request(&self, head: &Head, path: &str, payload: &str) -> String {
-        let mut pairs: Vec<(String, String)> = head
-            .query
+    /// Whether it is the signature of this request with this secret.
+    fn is_of(&self, head: &Head, payload: &str, secret: &str) -> bool {
+        let presigned = self.presigned_for.is_some();
+        canonical::paths(&self.service, &head.path)
             .iter()
-            .filter(|(key, _)| self.presigned_for.is_none() || key != "X-Amz-Signature")
-            .map(|(key, value)| (encode(key), encode(value)))
-            .collect();
-        pairs.sort();
-        let query = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("&");
-        let headers: String =
-            self.signed_headers.iter().map(|name| format!("{name}:{}\n", canonical_value(head, name))).collect();
-        let signed_headers = self.signed_headers.join(";");
-        format!("{}\n{path}\n{query}\n{headers}\n{signed_headers}\n{payload}", head.method)
+            .any(|path| self.matches(&canonical::request(head, path, &self.signed_headers, presigned, payload), secret))
     }
 
     /// Compares in constant time, as one does with secrets.
@@ -388,47 +351,6 @@ const BASIC: &[time::format_description::BorrowedFormatItem<'_>] =
 
 fn parse_date(text: &str) -> Option<OffsetDateTime> {
     PrimitiveDateTime::parse(text, BASIC).ok().map(PrimitiveDateTime::assume_utc)
-}
-
-/// RFC 3986's unreserved characters stay as they are.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
-
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
-}
-
-/// A header's values as they are signed: trimmed, runs of spaces made one, several joined by commas.
-fn canonical_value(head: &Head, name: &str) -> String {
-    let values = head.headers.iter().filter(|(key, _)| key == name);
-    let tidy = |value: &str| value.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    values.map(|(_, value)| tidy(value.trim())).collect::<Vec<_>>().join(",")
-}
-
-/// The path as it may have been signed. All services but S3 normalise it and encode it a second time. S3 encodes it
-/// once; clients differ in which characters they send unencoded, so it may also have been signed as it was sent.
-fn canonical_paths(service: &str, path: &str) -> Vec<String> {
-    if service == "s3" {
-        let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
-        return vec![utf8_percent_encode(&decoded, RESERVED_IN_PATH).to_string(), path.to_owned()];
-    }
-    vec![utf8_percent_encode(&normalise(path), RESERVED_IN_PATH).to_string()]
-}
-
-/// Removes `.`, `..` and empty segments, as RFC 3986 has it.
-fn normalise(path: &str) -> String {
-    let mut segments = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => {
-                segments.pop();
-            }
-            other => segments.push(other),
-        }
-    }
-    let slash = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
-    format!("/{}{slash}", segments.join("/"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -32,11 +32,18 @@ struct Inner {
     journal: Option<Journal>,
 }
 
-/// The file of all changes, and how much of it is complete lines.
+/// The file of all changes.
 struct Journal {
+    folder: PathBuf,
     file: File,
+    /// Bytes of complete lines.
     length: u64,
+    /// The same, when it last held no more than the records that there are.
+    compact: u64,
 }
+
+/// A journal that is shorter isn't worth rewriting.
+const SHORT: u64 = 1 << 20;
 
 impl Journal {
     /// Appends a line, or nothing: after a disk that was full for a moment, the next line must not follow half a line.
@@ -48,7 +55,36 @@ impl Journal {
         self.length += line.len() as u64;
         Ok(())
     }
+
+    /// Whether most of it is about what has changed since.
+    fn is_long(&self) -> bool {
+        self.length > SHORT && self.length > 4 * self.compact
+    }
+
+    /// Writes a journal of the records that there are, and puts it in the place of the one that is there.
+    fn rewrite(folder: &Path, tables: &Tables) -> io::Result<Self> {
+        // Not a random name: what a kill leaves here is in nobody's way. The folder's lock keeps others out.
+        let fresh = folder.join("state.jsonl.new");
+        File::create(&fresh)?;
+        let file = OpenOptions::new().append(true).open(&fresh)?;
+        let mut lines = io::BufWriter::new(&file);
+        let mut length = 0;
+        for (table, records) in tables.iter().filter(|(table, _)| is_kept(table)) {
+            for (key, value) in records {
+                let entry = Entry { table: table.clone(), key: key.clone(), value: Some(value.clone()) };
+                let line = line(&[entry])?;
+                lines.write_all(&line)?;
+                length += line.len() as u64;
+            }
+        }
+        lines.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&fresh, folder.join(JOURNAL))?;
+        Ok(Self { folder: folder.to_owned(), file, length, compact: length })
+    }
 }
+
+/// The journal's name in the folder.
+const JOURNAL: &str = "state.jsonl";
 
 /// The sandbox's memory.
 pub(crate) struct Store(Mutex<Inner>);
@@ -64,28 +100,14 @@ impl Store {
     /// # Errors
     /// Where the journal can't be read or written, or one of its complete lines isn't ours.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        let path = folder.join("state.jsonl");
-        let tables = match fs::read(&path) {
-            Ok(bytes) => replay(&bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Tables::new(),
+        let bytes = match fs::read(folder.join(JOURNAL)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        // Not a random name: what a kill leaves here is overwritten by the next start. The folder's lock keeps others out.
-        let fresh = folder.join("state.jsonl.new");
-        let mut length = 0;
-        let mut compact = io::BufWriter::new(File::create(&fresh)?);
-        for (table, records) in &tables {
-            for (key, value) in records {
-                let entry = Entry { table: table.clone(), key: key.clone(), value: Some(value.clone()) };
-                let line = line(&[entry])?;
-                compact.write_all(&line)?;
-                length += line.len() as u64;
-            }
-        }
-        compact.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&fresh, &path)?;
-        let file = OpenOptions::new().append(true).open(&path)?;
-        Ok(Self(Mutex::new(Inner { tables, journal: Some(Journal { file, length }) })))
+        let tables = replay(&bytes)?;
+        let journal = Journal::rewrite(folder, &tables)?;
+        Ok(Self(Mutex::new(Inner { tables, journal: Some(journal) })))
     }
 
     /// Looks at the tables, alone.
@@ -142,6 +164,13 @@ impl Store {
             journal.append(&line(&kept)?)?;
         }
         apply(tables, entries);
+        if let Some(journal) = journal
+            && journal.is_long()
+            // Where that fails, the long one goes on.
+            && let Ok(fresh) = Journal::rewrite(&journal.folder, tables)
+        {
+            *journal = fresh;
+        }
         Ok(result)
     }
 }
@@ -250,147 +279,4 @@ impl Transaction<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-
-    fn put(store: &Store, table: &str, key: &str, value: u32) {
-        store.transact(|transaction| transaction.put(table, key, &value)).unwrap();
-    }
-
-    fn all(store: &Store, table: &str) -> Vec<(String, u32)> {
-        store.read(|transaction| transaction.list(table))
-    }
-
-    fn journal(folder: &Path) -> String {
-        fs::read_to_string(folder.join("state.jsonl")).unwrap()
-    }
-
-    #[test]
-    fn what_was_changed_is_there_after_opening_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        put(&store, "topics", "a", 1);
-        put(&store, "topics", "b", 2);
-        put(&store, "topics", "a", 3);
-        store
-            .transact(|transaction| {
-                transaction.delete("topics", "b");
-                Ok::<_, io::Error>(())
-            })
-            .unwrap();
-        drop(store);
-        assert_eq!(all(&Store::open(folder.path()).unwrap(), "topics"), [("a".to_owned(), 3)]);
-        assert_eq!(journal(folder.path()).lines().count(), 1, "opening rewrites the journal");
-    }
-
-    #[test]
-    fn a_torn_last_line_is_dropped_and_the_next_one_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        put(&Store::open(folder.path()).unwrap(), "topics", "a", 1);
-        let path = folder.path().join("state.jsonl");
-        let whole = fs::read(&path).unwrap();
-        for cut in 1..whole.len() {
-            let mut torn = whole.clone();
-            torn.extend_from_slice(&whole[..cut]);
-            fs::write(&path, &torn).unwrap();
-            let store = Store::open(folder.path()).unwrap();
-            put(&store, "topics", "b", 2);
-            drop(store);
-            let store = Store::open(folder.path()).unwrap();
-            assert_eq!(all(&store, "topics"), [("a".to_owned(), 1), ("b".to_owned(), 2)], "cut at {cut}");
-            fs::write(&path, &whole).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_transaction_is_one_line_of_the_journal() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        store
-            .transact(|transaction| {
-                transaction.put("topics", "a", &1)?;
-                transaction.put("clusters", "b", &2)
-            })
-            .unwrap();
-        assert_eq!(journal(folder.path()).lines().count(), 1);
-    }
-
-    #[test]
-    fn a_complete_line_that_is_not_ours_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("state.jsonl"), "hello\n").unwrap();
-        assert!(Store::open(folder.path()).is_err());
-    }
-
-    #[test]
-    fn a_transaction_that_fails_changes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        put(&store, "topics", "a", 1);
-        let failed: io::Result<()> = store.transact(|transaction| {
-            transaction.put("topics", "a", &2)?;
-            transaction.put("topics", "b", &2)?;
-            assert_eq!(transaction.get::<u32>("topics", "a"), Some(2), "it sees its own changes");
-            Err(io::Error::other("no"))
-        });
-        assert!(failed.is_err());
-        assert_eq!(all(&store, "topics"), [("a".to_owned(), 1)]);
-        drop(store);
-        assert_eq!(all(&Store::open(folder.path()).unwrap(), "topics"), [("a".to_owned(), 1)]);
-    }
-
-    #[test]
-    fn a_table_of_this_process_is_not_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        put(&store, "~faults", "0", 1);
-        assert_eq!(all(&store, "~faults"), [("0".to_owned(), 1)]);
-        assert_eq!(journal(folder.path()), "");
-        assert!(store.counts().is_empty());
-        drop(store);
-        assert!(all(&Store::open(folder.path()).unwrap(), "~faults").is_empty());
-    }
-
-    #[test]
-    fn a_prefix_is_listed_in_order_with_the_transaction_own_changes() {
-        let store = Store::in_memory();
-        for (key, value) in [("a/1", 1), ("b/1", 2), ("b/2", 3), ("b/3", 4), ("c/1", 5)] {
-            put(&store, "objects", key, value);
-        }
-        let keys = |after: &str| {
-            store
-                .transact(|transaction| {
-                    transaction.delete("objects", "b/2");
-                    transaction.put("objects", "b/4", &6)?;
-                    let listed = transaction.list_prefix::<u32>("objects", "b/", after);
-                    Ok::<_, io::Error>(listed.into_iter().map(|(key, _)| key).collect::<Vec<_>>())
-                })
-                .unwrap()
-        };
-        assert_eq!(keys(""), ["b/1", "b/3", "b/4"]);
-        assert_eq!(keys("b/1"), ["b/3", "b/4"]);
-        store
-            .transact(|transaction| {
-                assert!(transaction.has_prefix("objects", "a/"));
-                transaction.delete("objects", "a/1");
-                assert!(!transaction.has_prefix("objects", "a/"));
-                transaction.put("objects", "d/1", &1)?;
-                assert!(transaction.has_prefix("objects", "d/"));
-                Ok::<_, io::Error>(())
-            })
-            .unwrap();
-    }
-
-    #[test]
-    fn retain_removes_the_rest_for_good() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        put(&store, "topics", "a", 1);
-        put(&store, "ports", "rest-proxy", 2);
-        store.retain(|table, _| table == "ports").unwrap();
-        assert_eq!(store.counts(), BTreeMap::from([("ports".to_owned(), 1)]));
-        drop(store);
-        assert!(all(&Store::open(folder.path()).unwrap(), "topics").is_empty());
-    }
-}
+mod tests;

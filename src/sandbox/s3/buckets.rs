@@ -33,6 +33,10 @@ pub(super) fn no_such_bucket() -> Refusal {
     Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist")
 }
 
+pub(super) fn invalid_name() -> Refusal {
+    Refusal::new(400, "InvalidBucketName", "The specified bucket is not valid.")
+}
+
 /// A bucket, which may have gone since the call was let in.
 pub(super) fn find(transaction: &Transaction<'_>, name: &str) -> Result<Bucket, Refusal> {
     transaction.get(BUCKETS, name).ok_or_else(no_such_bucket)
@@ -97,7 +101,7 @@ fn check_reserved(name: &str) -> Result<(), Refusal> {
     let reserved =
         prefixes.iter().any(|prefix| name.starts_with(prefix)) || suffixes.iter().any(|suffix| name.ends_with(suffix));
     if reserved {
-        return Err(Refusal::new(400, "InvalidBucketName", "The specified bucket is not valid."));
+        return Err(invalid_name());
     }
     Ok(())
 }

@@ -61,6 +61,7 @@ pub(super) async fn copy(world: &World, mut request: S3Request<CopyObjectInput>)
         CopyObjectResult {
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(timestamp(object.modified)),
+            ..Default::default()
         }
     );
     Ok(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() })

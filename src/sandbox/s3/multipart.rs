@@ -109,7 +109,10 @@ pub(super) async fn upload_part(
     let part = Part { blob: draft.blob(), etag: hex::encode(draft.md5), modified: now(), sum: draft.sum.clone() };
     keep_part(world, &input.upload_id, input.part_number, &part)?;
     draft.keep();
-    Ok(with_sum!(part.sum.as_ref(), UploadPartOutput { e_tag: Some(ETag::Strong(part.etag.clone())) }))
+    Ok(with_sum!(
+        part.sum.as_ref(),
+        UploadPartOutput { e_tag: Some(ETag::Strong(part.etag.clone())), ..Default::default() }
+    ))
 }
 
 pub(super) async fn complete(
@@ -140,6 +143,7 @@ pub(super) async fn complete(
             checksum_type: object.sum.as_ref().map(|sum| sum.kind().to_owned().into()),
             e_tag: Some(ETag::Strong(object.etag.clone())),
             location: Some(format!("/{bucket}/{key}")),
+            ..Default::default()
         }
     ))
 }

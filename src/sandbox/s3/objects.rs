@@ -73,7 +73,11 @@ pub(super) async fn put(world: &World, mut request: S3Request<PutObjectInput>) -
     draft.keep();
     Ok(with_sum!(
         object.sum.as_ref(),
-        PutObjectOutput { checksum_type: kind(object.sum.as_ref()), e_tag: Some(ETag::Strong(object.etag.clone())) }
+        PutObjectOutput {
+            checksum_type: kind(object.sum.as_ref()),
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            ..Default::default()
+        }
     ))
 }
 
@@ -119,6 +123,7 @@ pub(super) async fn get(world: &World, request: S3Request<GetObjectInput>) -> Re
             content_language: described.content_language,
             cache_control: described.cache_control,
             expires: described.expires,
+            ..Default::default()
         }
     ))
 }
@@ -150,6 +155,7 @@ pub(super) async fn head(world: &World, request: S3Request<HeadObjectInput>) -> 
             content_language: described.content_language,
             cache_control: described.cache_control,
             expires: described.expires,
+            ..Default::default()
         }
     ))
 }

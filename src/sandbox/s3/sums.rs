@@ -80,7 +80,7 @@ pub(super) fn value_of(sum: Option<&Sum>, algorithm: Algorithm) -> Option<String
 
 /// Makes an output of S3 that has the five checksum fields, with that of `$sum` filled in.
 macro_rules! with_sum {
-    ($sum:expr, $output:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {{
+    ($sum:expr, $output:ident { $($fields:tt)* }) => {{
         let sum: Option<&$crate::sandbox::s3::sums::Sum> = $sum;
         let of = |algorithm| $crate::sandbox::s3::sums::value_of(sum, algorithm);
         s3s::dto::$output {
@@ -89,8 +89,7 @@ macro_rules! with_sum {
             checksum_crc64nvme: of($crate::sandbox::s3::sums::Algorithm::Crc64Nvme),
             checksum_sha1: of($crate::sandbox::s3::sums::Algorithm::Sha1),
             checksum_sha256: of($crate::sandbox::s3::sums::Algorithm::Sha256),
-            $($field $(: $value)?,)*
-            ..Default::default()
+            $($fields)*
         }
     }};
 }
