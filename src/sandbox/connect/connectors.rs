@@ -20,7 +20,6 @@ pub(super) const TABLE: &str = "connect.connectors";
 /// The API's `ConnectorState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the API's own words")]
 pub(crate) enum State {
     Running,
     Creating,
