@@ -10,6 +10,7 @@ mod evaluation;
 mod identifiers;
 mod instance_profiles;
 mod page;
+mod permission;
 mod policies;
 mod policy_versions;
 mod principals;
@@ -134,5 +135,6 @@ pub(crate) async fn handle(world: &World, operation: &str, _path: &PathValues, c
         return Err(Refusal::new(400, "InvalidAction", message));
     };
     let request = Request { world, operation, parameters: Parameters::of(call), caller: &call.caller };
+    permission::check(&request)?;
     handler(&request).map(|result| query::reply(operation, NAMESPACE, result))
 }

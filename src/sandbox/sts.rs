@@ -1,30 +1,13 @@
 //! STS: who calls, and temporary credentials.
 
-use serde::{Deserialize, Serialize};
-
 use super::call::{Call, PathValues, Refusal, Reply};
 use super::iam::{self, Assumption, Context};
 use super::query::{self, Misfit, Parameters, Reader, Rule, Xml};
-use super::world::{ACCOUNT, Millis, World, now};
+use super::signature::{SESSIONS, Session};
+use super::world::{ACCOUNT, World, now};
 
 const VERSION: &str = "2011-06-15";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-
-/// Temporary credentials, by access key id.
-const SESSIONS: &str = "sts/sessions";
-
-/// Temporary credentials.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Session {
-    /// The secret access key.
-    pub(crate) secret: String,
-    /// The session token, which must come with every call.
-    pub(crate) token: String,
-    /// The ARN that calls: `arn:aws:sts::000000000000:assumed-role/ROLE/SESSION`.
-    pub(crate) caller: String,
-    /// When they stop working.
-    pub(crate) expires: Millis,
-}
 
 /// One call of one operation.
 struct Request<'a> {

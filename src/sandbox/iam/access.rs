@@ -1,7 +1,5 @@
 //! Who may do what: the questions that the other services ask IAM.
 
-use std::io;
-
 use super::context::Context;
 use super::documents::{Document, Kind};
 use super::entities::{Role, SANDBOX_USER_ID, User, account_root};
@@ -103,7 +101,7 @@ pub(crate) fn role_limits(world: &World, role_arn: &str) -> Option<(String, u32)
 }
 
 fn look<R>(world: &World, work: impl FnOnce(&Transaction<'_>) -> Option<R>) -> Option<R> {
-    world.store.transact(|transaction| Ok::<_, io::Error>(work(transaction))).ok().flatten()
+    world.store.read(work)
 }
 
 fn is_owner(caller: &str) -> bool {
