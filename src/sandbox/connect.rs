@@ -15,8 +15,6 @@ mod tags;
 mod updates;
 mod worker_configurations;
 
-pub(crate) use connectors::{Connector, State, connectors};
-
 use super::call::{Call, PathValues, Refusal, Reply, Route, route};
 use super::world::World;
 

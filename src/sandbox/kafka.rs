@@ -10,10 +10,10 @@ mod tags;
 mod topics;
 mod versions;
 
-pub(crate) use brokers::{Listener, bootstrap, cluster_behind};
-pub(crate) use clusters::{Cluster, clusters};
-pub(crate) use creation::{Pretence, declare_cluster, declare_cluster_as};
-pub(crate) use topics::{Topic, topic, topic_arn, topics};
+pub(crate) use brokers::{Listener, cluster_behind};
+pub(crate) use clusters::Cluster;
+pub(crate) use creation::declare_cluster;
+pub(crate) use topics::{topic, topics};
 
 use super::call::{Call, PathValues, Refusal, Reply, Route, route};
 use super::world::World;
@@ -53,12 +53,7 @@ pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
 ///
 /// # Errors
 /// What MSK refuses, with MSK's status and code.
-pub(crate) async fn handle(
-    world: &World,
-    operation: &str,
-    path: &PathValues,
-    call: &Call,
-) -> Result<Reply, Refusal> {
+pub(crate) async fn handle(world: &World, operation: &str, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
     match operation {
         "CreateClusterV2" => creation::create(world, call),
         "DescribeCluster" => clusters::describe_v1(world, path),

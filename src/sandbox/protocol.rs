@@ -91,7 +91,7 @@ impl Protocol {
     /// Writes a refusal.
     pub(crate) fn write_refusal(self, refusal: &Refusal, id: &str) -> Response<Body> {
         let (content_type, body) = match self {
-            Self::RestJson => ("application/json", serde_json::json!({ "message": refusal.message }).to_string()),
+            Self::RestJson => ("application/json", json_error(refusal)),
             Self::Query { namespace } => ("text/xml", query_error(namespace, refusal, id)),
             Self::S3 => ("application/xml", s3_error(refusal, &[], id)),
         };
@@ -139,6 +139,14 @@ pub(crate) fn set_header(response: &mut Response<Body>, name: &str, value: &str)
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
         response.headers_mut().insert(name, value);
     }
+}
+
+fn json_error(refusal: &Refusal) -> String {
+    let mut error = serde_json::json!({ "message": refusal.message });
+    if let Some(parameter) = &refusal.parameter {
+        error["invalidParameter"] = parameter.as_str().into();
+    }
+    error.to_string()
 }
 
 fn query_error(namespace: &str, refusal: &Refusal, id: &str) -> String {

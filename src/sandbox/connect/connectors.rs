@@ -20,7 +20,6 @@ pub(super) const TABLE: &str = "connect.connectors";
 /// The API's `ConnectorState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the API's own words")]
 pub(crate) enum State {
     Running,
     Creating,
@@ -167,9 +166,12 @@ impl Connector {
         self.pending = Some(pending);
     }
 
-    fn uses(&self, wanted: impl Fn(&Settings) -> bool) -> bool {
-        let then = self.pending.as_ref().and_then(|pending| pending.then.as_ref());
-        wanted(&self.condition.settings) || then.is_some_and(|condition| wanted(&condition.settings))
+    /// Whether what is in force, or what a change that is under way leads to, is as wanted. False once it is gone.
+    fn uses(&self, now: Millis, wanted: impl Fn(&Settings) -> bool) -> bool {
+        let Some((_, condition)) = self.at(now) else { return false };
+        let then =
+            self.pending.as_ref().filter(|pending| now < pending.until).and_then(|pending| pending.then.as_ref());
+        wanted(&condition.settings) || then.is_some_and(|condition| wanted(&condition.settings))
     }
 
     fn summary(&self, state: State, condition: &Condition) -> Value {
@@ -230,8 +232,8 @@ pub(super) fn all(transaction: &Transaction<'_>, region: &str) -> Vec<Connector>
 /// The name of a connector that uses something, or is about to.
 pub(super) fn user_of(transaction: &Transaction<'_>, uses: impl Fn(&Settings) -> bool) -> Option<String> {
     let now = now();
-    let connectors = transaction.list::<Connector>(TABLE).into_iter().map(|(_, connector)| connector);
-    connectors.filter(|connector| connector.at(now).is_some()).find(|one| one.uses(&uses)).map(|one| one.name)
+    let mut connectors = transaction.list::<Connector>(TABLE).into_iter().map(|(_, connector)| connector);
+    connectors.find(|connector| connector.uses(now, &uses)).map(|connector| connector.name)
 }
 
 /// Removes what was deleted and is gone.
@@ -356,15 +358,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_a_change_is_about_to_use_is_in_use() {
+    fn what_is_in_force_and_what_a_change_leads_to_is_in_use() {
         let mut connector = connector();
         let mut then = connector.condition.clone();
         then.settings.plugin.arn = "other".to_owned();
         connector.begin(10, Pending { state: State::Updating, until: 20, then: Some(then) });
-        for arn in ["plugin", "other"] {
-            assert!(connector.uses(|settings| settings.plugin.arn == arn), "{arn}");
-        }
-        assert!(!connector.uses(|settings| settings.plugin.arn == "third"));
+        let used = |now| ["plugin", "other"].map(|arn| connector.uses(now, |settings| settings.plugin.arn == arn));
+        assert_eq!(used(19), [true, true]);
+        assert_eq!(used(20), [false, true]);
     }
 
     #[test]

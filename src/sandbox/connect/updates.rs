@@ -175,7 +175,7 @@ pub(super) fn resume(world: &World, path: &PathValues) -> Result<Reply, Refusal>
 pub(super) fn restart(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     // RestartConnector's model has no ConflictException.
     let kind = OperationKind::RestartConnector;
-    change_state(world, path, State::Running, State::Restarting, State::Running, kind, |message| bad_request(message))
+    change_state(world, path, State::Running, State::Restarting, State::Running, kind, bad_request)
 }
 
 fn change_state(

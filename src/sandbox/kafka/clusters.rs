@@ -66,6 +66,11 @@ impl Cluster {
         format!("arn:aws:kafka:{}:{ACCOUNT}:{kind}/{}/{}/{name}", self.region, self.name, self.uuid())
     }
 
+    /// Its description as it is now; null once it is gone.
+    pub(super) fn describe(&self) -> Value {
+        self.state(now()).map_or(Value::Null, |state| self.describe_v2(state))
+    }
+
     fn describe_v2(&self, state: &str) -> Value {
         let mut info = self.common(state);
         match &self.kind {

@@ -100,6 +100,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
     };
     let cluster = new(name, &call.region, kind, tags_of(&request)?, world.settled_at());
     world.store.transact(|transaction| {
+        sweep(transaction);
         if clusters::all(transaction, &call.region).iter().any(|(other, _)| other.name == name) {
             return Err(name_taken(name));
         }
@@ -156,7 +157,7 @@ fn provisioned_of(request: &Value, region: &str) -> Result<Kind, Refusal> {
             .at_parameter("clientSubnets"));
     }
     let brokers = request["numberOfBrokerNodes"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
-    if brokers as usize % subnets != 0 {
+    if !(brokers as usize).is_multiple_of(subnets) {
         return Err(bad_request(
             "The number of broker nodes must be a multiple of Availability Zones in the client subnets.",
         )
@@ -249,11 +250,8 @@ fn serverless_of(request: &Value) -> Result<Kind, Refusal> {
         )
         .at_parameter("vpcConfigs"));
     }
-    Ok(Kind::Serverless { settings: serverless_settings(vpcs) })
-}
-
-fn serverless_settings(vpcs: Vec<Value>) -> Value {
-    json!({"vpcConfigs": vpcs, "clientAuthentication": {"sasl": {"iam": {"enabled": true}}}})
+    let settings = json!({"vpcConfigs": vpcs, "clientAuthentication": {"sasl": {"iam": {"enabled": true}}}});
+    Ok(Kind::Serverless { settings })
 }
 
 /// The key that MSK makes for an account that names none.
@@ -261,44 +259,16 @@ const KEY: &str = "0a5b0c5d-0e5f-4000-8000-000000000001";
 const DEFAULT_SECURITY_GROUP: &str = "sg-0a5b0c5d0e5f00001";
 const SUBNETS: [&str; 3] = ["subnet-0a5b0c5d0e5f0000a", "subnet-0a5b0c5d0e5f0000b", "subnet-0a5b0c5d0e5f0000c"];
 
-/// What a declared cluster pretends to be: a manifest's `cluster.sandbox`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pretence {
-    /// Three brokers of a version of Kafka.
-    Provisioned {
-        /// As MSK writes it: `3.8.x`, `2.8.1`.
-        kafka_version: String,
-    },
-    /// MSK Serverless.
-    Serverless,
-}
-
-impl Default for Pretence {
-    fn default() -> Self {
-        Self::Provisioned { kafka_version: "3.8.x".to_owned() }
-    }
-}
+/// The version of Kafka of a declared cluster.
+const DECLARED_VERSION: &str = "3.8.x";
 
 /// Makes sure that a cluster of a name or ARN exists and is ACTIVE; one that is there already stays as it is.
-/// Answers `clusterArn` and `clusterName`.
+/// Answers its description, as DescribeClusterV2's `clusterInfo` has it.
 ///
 /// # Errors
 /// Where the ARN is of another account, or the name belongs to a cluster with another ARN.
 pub(crate) fn declare_cluster(world: &World, region: &str, name_or_arn: &str) -> Result<Value, Refusal> {
-    declare_cluster_as(world, region, name_or_arn, &Pretence::default())
-}
-
-/// The same for a cluster that pretends to be another one.
-///
-/// # Errors
-/// The same, and where MSK has no such version.
-pub(crate) fn declare_cluster_as(
-    world: &World,
-    region: &str,
-    name_or_arn: &str,
-    pretence: &Pretence,
-) -> Result<Value, Refusal> {
-    let kind = pretended(pretence, region)?;
+    let kind = declared(DECLARED_VERSION, region)?;
     let mut cluster = new(name_or_arn, region, kind, Tags::new(), now());
     if name_or_arn.starts_with("arn:") {
         clusters::check_arn(name_or_arn)?;
@@ -309,51 +279,51 @@ pub(crate) fn declare_cluster_as(
     }
     check_name(&cluster.name)?;
     world.store.transact(|transaction| {
-        let cluster = match existing(transaction, &cluster) {
-            Some(other) if name_or_arn.starts_with("arn:") && other.arn != cluster.arn => {
-                return Err(Refusal::new(
-                    409,
-                    "ConflictException",
-                    format!(
-                        "The sandbox has a cluster {} with the ARN {}; name it by that, or delete it first.",
-                        other.name, other.arn
-                    ),
-                ));
+        sweep(transaction);
+        let mut others = clusters::all(transaction, &cluster.region).into_iter();
+        match others.find(|(other, _)| other.name == cluster.name) {
+            Some((other, "ACTIVE" | "CREATING")) if name_or_arn.starts_with("arn:") && other.arn != cluster.arn => {
+                return Err(other_arn(&other));
             }
-            Some(other) => other,
-            None => {
-                transaction.put(TABLE, &cluster.arn, &cluster)?;
-                cluster
-            }
-        };
-        Ok(json!({"clusterArn": cluster.arn, "clusterName": cluster.name}))
+            Some((other, "ACTIVE")) => return Ok(other.describe()),
+            Some((other, "CREATING")) => cluster = Cluster { settled: now(), ..other },
+            // One that is on its way out doesn't come back: a new one takes its place.
+            Some((other, _)) => transaction.delete(TABLE, &other.arn),
+            None => {}
+        }
+        transaction.put(TABLE, &cluster.arn, &cluster)?;
+        Ok(cluster.describe())
     })
 }
 
-fn existing(transaction: &Transaction<'_>, wanted: &Cluster) -> Option<Cluster> {
-    let mut clusters = clusters::all(transaction, &wanted.region).into_iter();
-    clusters.find(|(other, _)| other.name == wanted.name).map(|(other, _)| other)
+fn other_arn(other: &Cluster) -> Refusal {
+    let Cluster { name, arn, .. } = other;
+    let message = format!("The sandbox has a cluster {name} with the ARN {arn}; name it by that, or delete it first.");
+    Refusal::new(409, "ConflictException", message)
 }
 
-fn pretended(pretence: &Pretence, region: &str) -> Result<Kind, Refusal> {
-    match pretence {
-        Pretence::Provisioned { kafka_version } => {
-            let request = json!({
-                "kafkaVersion": kafka_version,
-                "numberOfBrokerNodes": 3,
-                "brokerNodeGroupInfo": {
-                    "clientSubnets": SUBNETS,
-                    "securityGroups": [DEFAULT_SECURITY_GROUP],
-                    "instanceType": "kafka.m7g.large",
-                },
-                "clientAuthentication": {"sasl": {"iam": {"enabled": true}}, "unauthenticated": {"enabled": true}},
-                "encryptionInfo": {"encryptionInTransit": {"clientBroker": "TLS_PLAINTEXT", "inCluster": true}},
-            });
-            provisioned_of(&request, region)
-        }
-        Pretence::Serverless => {
-            let vpc = json!({"subnetIds": SUBNETS, "securityGroupIds": [DEFAULT_SECURITY_GROUP]});
-            Ok(Kind::Serverless { settings: serverless_settings(vec![vpc]) })
+/// Removes what was deleted and is gone.
+fn sweep(transaction: &mut Transaction<'_>) {
+    let now = now();
+    for (arn, cluster) in transaction.list::<Cluster>(TABLE) {
+        if cluster.state(now).is_none() {
+            transaction.delete(TABLE, &arn);
         }
     }
+}
+
+/// Three brokers that can be reached in every way that a connector or a client may want to.
+fn declared(kafka_version: &str, region: &str) -> Result<Kind, Refusal> {
+    let request = json!({
+        "kafkaVersion": kafka_version,
+        "numberOfBrokerNodes": 3,
+        "brokerNodeGroupInfo": {
+            "clientSubnets": SUBNETS,
+            "securityGroups": [DEFAULT_SECURITY_GROUP],
+            "instanceType": "kafka.m7g.large",
+        },
+        "clientAuthentication": {"sasl": {"iam": {"enabled": true}}, "unauthenticated": {"enabled": true}},
+        "encryptionInfo": {"encryptionInTransit": {"clientBroker": "TLS_PLAINTEXT", "inCluster": true}},
+    });
+    provisioned_of(&request, region)
 }

@@ -114,7 +114,7 @@ pub(super) fn decode(configs: Option<&Value>) -> Result<Configs, Refusal> {
 pub(super) fn encode(name: &str, configs: &Configs) -> String {
     let mut all: Configs = DEFAULTS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     all.extend(configs.clone());
-    let text = if name.len() % 2 == 0 { serde_json::to_string(&all).unwrap_or_default() } else { lines(&all) };
+    let text = if name.len().is_multiple_of(2) { serde_json::to_string(&all).unwrap_or_default() } else { lines(&all) };
     STANDARD.encode(text)
 }
 
