@@ -138,7 +138,10 @@ fn condition(plugin: &DescribeCustomPluginOutput) -> String {
     let state = plugin.custom_plugin_state().map_or("", |state| state.as_str());
     let parts = |why: &StateDescription| [why.code.clone(), why.message.clone()];
     let why: Vec<String> = plugin.state_description().map(parts).into_iter().flatten().flatten().collect();
-    if state.ends_with("FAILED") && !why.is_empty() { format!("{state}: {}", why.join(": ")) } else { state.to_owned() }
+    if !state.ends_with("FAILED") || why.is_empty() {
+        return state.to_owned();
+    }
+    format!("{state}: {}", why.join(": ").trim_end_matches('.'))
 }
 
 fn judge(plugin: &Option<DescribeCustomPluginOutput>) -> Look {
@@ -249,7 +252,7 @@ mod tests {
     use super::*;
 
     fn plugin(state: CustomPluginState) -> DescribeCustomPluginOutput {
-        let why = StateDescription::builder().code("AccessDenied").message("no such key").build();
+        let why = StateDescription::builder().code("AccessDenied").message("no such key.").build();
         DescribeCustomPluginOutput::builder().custom_plugin_state(state).state_description(why).build()
     }
 
