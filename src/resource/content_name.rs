@@ -73,6 +73,13 @@ pub(super) fn sort_out(versions: Vec<Version>, wanted: Option<&str>) -> Observed
     observed
 }
 
+/// MSK Connect did not delete a thing.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "MSK Connect keeps it: {0}; if a connector still uses it, delete that connector or let it use another, then try again"
+)]
+pub(super) struct InUse(pub(super) Failure);
+
 /// A thing of MSK Connect, as its list calls tell it.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {

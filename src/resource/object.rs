@@ -4,6 +4,7 @@
 //! Objects say whose they are in their metadata, which are written with the bytes, in one step.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
@@ -143,7 +144,7 @@ impl Object {
         let (Some(archive), Some(key)) = (&self.archive, self.key()) else {
             return Err("the archive is not on this machine; check the plugin's source".into());
         };
-        let path = archive.path(&|bytes, total| tell_download(progress, bytes, total)).await?;
+        let path = archive.path(&tell_download(progress)).await?;
         let s3 = &self.context.clients.s3;
         let metadata = head::metadata(&self.context.tags, archive.sha256());
         let upload = Upload { s3, bucket: &self.bucket, key: &key, metadata, archive, path };
@@ -155,12 +156,15 @@ impl Object {
     }
 }
 
-/// Tells each whole MiB that has come; there are far more chunks.
-fn tell_download(progress: &Progress, bytes: u64, total: Option<u64>) {
-    let last_chunk = bytes.saturating_sub(1 << 14);
-    if bytes / MIB > last_chunk / MIB {
-        let of = total.map(|total| format!(" of {}", total.div_ceil(MIB))).unwrap_or_default();
-        progress.note(format!("{}{of} MiB downloaded", bytes / MIB));
+/// Tells `progress` of each whole MiB that has come; there are far more chunks.
+fn tell_download(progress: &Progress) -> impl Fn(u64, Option<u64>) + Send + Sync {
+    let told = AtomicU64::new(0);
+    move |bytes, total| {
+        let come = bytes / MIB;
+        if told.swap(come, Ordering::Relaxed) != come {
+            let of = total.map(|total| format!(" of {}", total.div_ceil(MIB))).unwrap_or_default();
+            progress.note(format!("{come}{of} MiB downloaded"));
+        }
     }
 }
 
@@ -209,5 +213,34 @@ impl Resource for Object {
         let key = state.output.require("key")?;
         found(self.context.clients.s3.delete_object().bucket(&self.bucket).key(key).send().await)?;
         Ok(Removal::Gone)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_source_s_name_tells_what_it_is() {
+        let url = |url: &str| PluginSource::Url { url: url.to_owned(), sha256: String::new() };
+        assert_eq!(format_of(&url("https://example.com/sink.jar?version=sink.zip")), Format::Jar);
+        assert_eq!(format_of(&url("https://example.com/sink.zip#sink.jar")), Format::Zip);
+        assert_eq!(format_of(&PluginSource::Folder("sink.jar".into())), Format::Zip);
+        assert_eq!(format_of(&PluginSource::S3 { bucket: "b".to_owned(), key: "x/SINK.JAR".to_owned() }), Format::Jar);
+    }
+
+    #[test]
+    fn a_download_is_told_once_for_each_mib() {
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&notes);
+        let progress = Progress::new(move |note| sink.lock().unwrap().push(note));
+        let tell = tell_download(&progress);
+        for bytes in [1, MIB - 1, MIB, MIB + 1, 3 * MIB + 7, 3 * MIB + 8] {
+            tell(bytes, Some(3 * MIB + 8));
+        }
+        assert_eq!(*notes.lock().unwrap(), ["1 of 4 MiB downloaded", "3 of 4 MiB downloaded"]);
     }
 }

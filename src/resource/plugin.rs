@@ -9,11 +9,11 @@ use aws_sdk_kafkaconnect::types::{
 };
 
 use super::Shared;
-use super::content_name::{self, ContentName, Listed};
+use super::content_name::{self, ContentName, InUse, Listed};
 use super::object::format_of;
 use crate::archive::{Archive, Format};
 use crate::aws::wait::{Look, wait_until};
-use crate::aws::{Failure, found, sent};
+use crate::aws::{found, sent};
 use crate::engine::{
     Address, Change, Field, FieldChange, Fields, Observed, OnChange, Output, Outputs, Progress, Removal, Resource,
     Result, State,
@@ -52,13 +52,6 @@ pub(crate) struct Plugin {
     sha256: Option<String>,
     format: Format,
 }
-
-/// MSK Connect did not delete it.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "MSK Connect keeps it: {0}; if a connector still uses it, delete that connector or give it another plugin, then try again"
-)]
-struct Kept(Failure);
 
 impl Plugin {
     /// The plugin that is made of `object`. Without the `archive` of a source that is on this machine, as a destroy
@@ -101,12 +94,14 @@ impl Plugin {
     fn state(&self, plugin: &DescribeCustomPluginOutput) -> State {
         let name = plugin.name().unwrap_or_default();
         let revision = plugin.latest_revision();
-        let content_type = revision.and_then(|revision| revision.content_type()).map_or("", |kind| kind.as_str());
+        // MSK Connect doesn't tell while it is still reading the archive, or where it can't.
+        let told = revision.and_then(|revision| revision.content_type()).cloned();
+        let content_type = told.unwrap_or_else(|| self.content_type());
         let digits = ContentName::new(&self.name, None).digits_of(name).unwrap_or_default().to_owned();
         State {
             fields: Fields::new()
                 .with("content", digits)
-                .with("content_type", content_type)
+                .with("content_type", content_type.as_str())
                 .with("state", condition(plugin)),
             output: Output::new()
                 .with("arn", plugin.custom_plugin_arn().unwrap_or_default())
@@ -125,7 +120,7 @@ impl Plugin {
     }
 
     /// Waits until it is in no state that passes by itself: only then it can be deleted.
-    async fn still(&self, arn: &str, progress: &Progress) -> Result<Option<DescribeCustomPluginOutput>> {
+    async fn still(&self, arn: &str, progress: &Progress) -> Result<()> {
         let is_moving = |plugin: &DescribeCustomPluginOutput| {
             matches!(plugin.custom_plugin_state(), Some(CustomPluginState::Creating | CustomPluginState::Updating))
         };
@@ -133,7 +128,13 @@ impl Plugin {
             Some(plugin) if is_moving(plugin) => Look::Pending(condition(plugin)),
             _ => Look::Settled,
         };
-        wait_until(LIMIT, |state| progress.note(state), || self.describe(arn), judge).await
+        wait_until(LIMIT, |state| progress.note(state), || self.describe(arn), judge).await?;
+        Ok(())
+    }
+
+    async fn is_going(&self, arn: &str) -> Result<bool> {
+        let plugin = self.describe(arn).await?;
+        Ok(plugin.is_none_or(|plugin| plugin.custom_plugin_state() == Some(&CustomPluginState::Deleting)))
     }
 }
 
@@ -142,7 +143,10 @@ fn condition(plugin: &DescribeCustomPluginOutput) -> String {
     let state = plugin.custom_plugin_state().map_or("", |state| state.as_str());
     let parts = |why: &StateDescription| [why.code.clone(), why.message.clone()];
     let why: Vec<String> = plugin.state_description().map(parts).into_iter().flatten().flatten().collect();
-    if state.ends_with("FAILED") && !why.is_empty() { format!("{state}: {}", why.join(": ")) } else { state.to_owned() }
+    if !state.ends_with("FAILED") || why.is_empty() {
+        return state.to_owned();
+    }
+    format!("{state}: {}", why.join(": ").trim_end_matches('.'))
 }
 
 fn judge(plugin: &Option<DescribeCustomPluginOutput>) -> Look {
@@ -229,16 +233,15 @@ impl Resource for Plugin {
 
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
         let arn = state.output.require("arn")?;
-        let Some(plugin) = self.still(arn, progress).await? else {
-            return Ok(Removal::Gone);
-        };
-        if plugin.custom_plugin_state() != Some(&CustomPluginState::Deleting) {
-            let call = self.context.clients.connect.delete_custom_plugin().custom_plugin_arn(arn);
-            match found(call.send().await) {
-                Ok(_) => {}
-                Err(failure) if failure.is("BadRequestException") => return Err(Kept(failure).into()),
-                Err(failure) => return Err(failure.into()),
+        self.still(arn, progress).await?;
+        let call = self.context.clients.connect.delete_custom_plugin().custom_plugin_arn(arn);
+        match found(call.send().await) {
+            Err(failure) if failure.is("BadRequestException") && !self.is_going(arn).await? => {
+                return Err(InUse(failure).into());
             }
+            // An attempt whose answer was lost, or an earlier run, has deleted it already.
+            Err(failure) if !failure.is("BadRequestException") => return Err(failure.into()),
+            _ => {}
         }
         let judge = |plugin: &Option<DescribeCustomPluginOutput>| match plugin {
             Some(plugin) => Look::Pending(condition(plugin)),
@@ -254,7 +257,7 @@ mod tests {
     use super::*;
 
     fn plugin(state: CustomPluginState) -> DescribeCustomPluginOutput {
-        let why = StateDescription::builder().code("AccessDenied").message("no such key").build();
+        let why = StateDescription::builder().code("AccessDenied").message("no such key.").build();
         DescribeCustomPluginOutput::builder().custom_plugin_state(state).state_description(why).build()
     }
 

@@ -11,9 +11,9 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::Shared;
-use super::content_name::{self, ContentName, Listed};
+use super::content_name::{self, ContentName, InUse, Listed};
 use crate::aws::wait::{Look, wait_until};
-use crate::aws::{Failure, found, sent};
+use crate::aws::{found, sent};
 use crate::engine::{
     Address, Change, Field, FieldChange, Fields, Observed, OnChange, Output, Outputs, Progress, Removal, Resource,
     Result, State,
@@ -44,13 +44,6 @@ pub(crate) struct WorkerConfiguration {
     wanted: String,
 }
 
-/// MSK Connect did not delete it.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "MSK Connect keeps it: {0}; if a connector still uses it, delete that connector or give it another worker configuration, then try again"
-)]
-struct Kept(Failure);
-
 impl WorkerConfiguration {
     /// The worker configuration of the manifest.
     pub(crate) fn new(context: Shared, configuration: &manifest::WorkerConfiguration) -> Self {
@@ -78,6 +71,11 @@ impl WorkerConfiguration {
     async fn describe(&self, arn: &str) -> Result<Option<DescribeWorkerConfigurationOutput>> {
         let call = self.context.clients.connect.describe_worker_configuration().worker_configuration_arn(arn);
         Ok(found(call.send().await)?)
+    }
+
+    async fn is_going(&self, arn: &str) -> Result<bool> {
+        let seen = self.describe(arn).await?;
+        Ok(seen.is_none_or(|seen| seen.worker_configuration_state() == Some(&WorkerConfigurationState::Deleting)))
     }
 }
 
@@ -183,14 +181,13 @@ impl Resource for WorkerConfiguration {
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
         let arn = state.output.require("arn")?;
         let call = self.context.clients.connect.delete_worker_configuration().worker_configuration_arn(arn);
-        let is_going =
-            state.fields.get("state") == Some(&Field::Known(WorkerConfigurationState::Deleting.as_str().into()));
-        if !is_going {
-            match found(call.send().await) {
-                Ok(_) => {}
-                Err(failure) if failure.is("BadRequestException") => return Err(Kept(failure).into()),
-                Err(failure) => return Err(failure.into()),
+        match found(call.send().await) {
+            Err(failure) if failure.is("BadRequestException") && !self.is_going(arn).await? => {
+                return Err(InUse(failure).into());
             }
+            // An attempt whose answer was lost, or an earlier run, has deleted it already.
+            Err(failure) if !failure.is("BadRequestException") => return Err(failure.into()),
+            _ => {}
         }
         let judge = |seen: &Option<DescribeWorkerConfigurationOutput>| match seen {
             Some(seen) => Look::Pending(condition(seen).to_owned()),
