@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::aws::clients::Clients;
 
 mod ownership;
+mod rest_api;
 
 pub use ownership::Tags;
 
