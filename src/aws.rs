@@ -8,6 +8,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
+pub mod addresses;
 pub mod clients;
 pub mod retry;
 pub mod wait;

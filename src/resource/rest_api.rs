@@ -1,0 +1,170 @@
+//! An API Gateway REST API in front of a REST proxy: `{proxy+}` passed on whole, CORS, who may call, deployment, stage.
+//!
+//! Two kinds of API look the same from here. One of our own is found by name and tags, and everything in it that is
+//! declared is kept as declared. An existing one, by id, is shared with its owner: it is marked with a tag before
+//! anything is added, so that a killed run, and a later destroy, know what is ours; its other resources, methods,
+//! stages and customised errors are left alone.
+//!
+//! `create` and `update` are one thing: look, and do what is missing ([`converge`]). A run that was killed anywhere
+//! leaves a state that a look shows, and that the next run completes.
+
+use async_trait::async_trait;
+
+use crate::engine::{
+    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Outputs, Owner, Progress, Removal, Resource,
+    Result, State,
+};
+use crate::manifest::{Api, ApiReference, Authorization};
+use crate::resource::Shared;
+
+use converge::Aim;
+use leftover::Leftover;
+use parts::Parts;
+
+mod converge;
+mod cors;
+mod creation;
+mod deployment;
+mod keys;
+mod leftover;
+mod parts;
+mod proxy;
+mod read;
+mod removal;
+mod seen;
+mod snapshot;
+
+/// The word before the slash of its address.
+const KIND: &str = "rest_api";
+
+/// A REST API, as declared.
+#[derive(Debug)]
+pub(crate) struct RestApi {
+    context: Shared,
+    address: Address,
+    reference: ApiReference,
+    stage: String,
+    /// Whether a call needs nothing.
+    open: bool,
+    wanted: Parts,
+}
+
+impl RestApi {
+    /// The API that is declared, which passes requests to `backend`: a base URL without a slash at its end.
+    pub(crate) fn new(context: Shared, declared: &Api, backend: &str) -> Self {
+        let (ApiReference::Name(name) | ApiReference::Id(name)) = &declared.reference;
+        Self {
+            address: Address::new(KIND, name),
+            reference: declared.reference.clone(),
+            stage: declared.stage.clone(),
+            open: declared.authorization == Authorization::None,
+            wanted: Parts::declared(declared, backend, &context.tags.shared_key()),
+            context,
+        }
+    }
+
+    fn client(&self) -> &aws_sdk_apigateway::Client {
+        &self.context.clients.apigateway
+    }
+
+    /// Whether the API has an owner beside us.
+    fn is_shared(&self) -> bool {
+        matches!(self.reference, ApiReference::Id(_))
+    }
+
+    /// Brings what was read of `id` to what is declared, and reads it back.
+    async fn settle(&self, id: &str, progress: &Progress) -> Result<State> {
+        let seen = self.see(id).await?;
+        if let Owner::Foreign(why) = self.owner(&seen) {
+            return Err(format!("REST API {id} was made by somebody else meanwhile: {why}").into());
+        }
+        self.pursue(Aim::Declared, seen, progress).await?;
+        let seen = self.see(id).await?;
+        self.state(&seen).await
+    }
+}
+
+#[async_trait]
+impl Resource for RestApi {
+    fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn needs(&self) -> &[Address] {
+        &[]
+    }
+
+    fn desired(&self, _known: &Outputs) -> Fields {
+        self.wanted.fields()
+    }
+
+    fn on_change(&self, _change: &FieldChange) -> OnChange {
+        OnChange::Update
+    }
+
+    fn on_destroy(&self, state: &State) -> OnDestroy {
+        // A shared API without our mark has nothing of ours: the mark is the first thing to come and the last to go.
+        if self.is_shared() && state.fields.get("tag").is_none() { OnDestroy::Ignore } else { OnDestroy::Delete }
+    }
+
+    fn must_exist(&self) -> Option<String> {
+        let ApiReference::Id(id) = &self.reference else { return None };
+        let region = &self.context.clients.region;
+        Some(format!("there is no REST API {id} in {region}; correct `api.id`, or declare a new one with `api.name`"))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.open && self.context.clients.sandbox.is_none() {
+            warnings.push(
+                "anybody on the internet may post through it; declare `authorization: aws_iam` or `api_key`".to_owned(),
+            );
+        }
+        if self.is_shared() {
+            warnings.push(format!(
+                "a deployment is a snapshot of the whole API: what others changed in it goes live on stage {} too",
+                self.stage
+            ));
+        }
+        warnings
+    }
+
+    async fn read(&self, _known: &Outputs) -> Result<Observed> {
+        let (found, keys) = tokio::try_join!(self.find(), async { Ok(self.find_keys().await?) })?;
+        let Some(api) = found else {
+            return Ok(Observed {
+                leftovers: Leftover::of_keys(&keys, 0).iter().map(Leftover::state).collect(),
+                ..Observed::absent()
+            });
+        };
+        let seen = self.look_into(api, keys).await?;
+        Ok(Observed {
+            current: Some(self.state(&seen).await?),
+            leftovers: self.leftovers(&seen),
+            owner: self.owner(&seen),
+        })
+    }
+
+    async fn create(&self, _known: &Outputs, progress: &Progress) -> Result<State> {
+        // Those of an API that somebody deleted: they would be taken for this one's.
+        self.remove_keys(&self.find_keys().await?).await?;
+        let id = self.create_api().await?;
+        self.settle(&id, progress).await
+    }
+
+    async fn update(&self, change: &Change, _known: &Outputs, progress: &Progress) -> Result<State> {
+        self.settle(change.current.output.require("id")?, progress).await
+    }
+
+    async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
+        if let Some(leftover) = Leftover::from_state(state) {
+            self.remove_leftover(&leftover).await?;
+        } else if self.is_shared() {
+            self.leave(state.output.require("id")?, progress).await?;
+        } else {
+            self.remove_keys(&self.find_keys().await?).await?;
+            self.delete_api(state.output.require("id")?, progress).await?;
+        }
+        Ok(Removal::Gone)
+    }
+}

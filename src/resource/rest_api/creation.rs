@@ -1,0 +1,78 @@
+//! Making an API of our own, once.
+//!
+//! AWS lets many APIs have one name, so that a call which is made again because its answer was lost makes a second API,
+//! and two of ours are one too many. Only a call that AWS surely refused is made again without a look.
+
+use aws_sdk_apigateway::config;
+use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+
+use crate::aws::{Failure, sent};
+use crate::engine::{Cause, Result};
+
+use super::RestApi;
+
+/// How often it is tried where no answer came.
+const TRIES: u32 = 4;
+
+/// Errors that say for certain that nothing was made.
+const REFUSED: [&str; 5] = [
+    "BadRequestException",
+    "ConflictException",
+    "LimitExceededException",
+    "TooManyRequestsException",
+    "UnauthorizedException",
+];
+
+impl RestApi {
+    /// Makes the API with our tags; its id.
+    pub(super) async fn create_api(&self) -> Result<String> {
+        let mut failure: Cause = format!("{} must exist", self.address).into();
+        for _ in 0..TRIES {
+            match self.try_to_create().await {
+                Ok(id) => return Ok(id),
+                Err(refusal) if is_refused(&refusal) => return Err(refusal.into()),
+                Err(unclear) => failure = unclear.into(),
+            }
+            if let Some(api) = self.find().await?.filter(|api| self.has_our_tags(api.tags())) {
+                return Ok(api.id.unwrap_or_default());
+            }
+        }
+        Err(failure)
+    }
+
+    async fn try_to_create(&self) -> std::result::Result<String, Failure> {
+        // Near its callers, and without a CloudFront distribution that takes minutes and a slower limit of its own.
+        let regional = EndpointConfiguration::builder().types(EndpointType::Regional).build();
+        let call = self.client().create_rest_api().name(self.address.name()).endpoint_configuration(regional);
+        let call = call.set_tags(Some(self.context.tags.for_creation())).customize();
+        let once = config::Builder::new().retry_classifier(OnlyRefusals);
+        Ok(sent(call.config_override(once).send().await)?.id.unwrap_or_default())
+    }
+}
+
+fn is_refused(failure: &Failure) -> bool {
+    failure.is_denied() || failure.code.as_deref().is_some_and(|code| REFUSED.contains(&code))
+}
+
+/// Forbids the SDK to try again after a call that AWS may have carried out.
+#[derive(Clone, Copy, Debug)]
+struct OnlyRefusals;
+
+impl ClassifyRetry for OnlyRefusals {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response() {
+            Some(response) if !response.status().is_server_error() => RetryAction::NoActionIndicated,
+            _ => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "only refusals"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
