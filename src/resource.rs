@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::archive::Archive;
 use crate::archive::classes::check_classes;
-use crate::archive::{Archive, Source};
 use crate::aws::clients::Clients;
 use crate::engine::graph::{Graph, GraphError};
 use crate::engine::{Address, Outputs, Resource};
-use crate::manifest::{self, Auth, Backend, Manifest, PluginSource, TopicSelection};
+use crate::manifest::{Auth, Backend, Manifest, PluginSource, TopicSelection};
 
 mod bucket;
 mod cluster;
@@ -97,32 +97,23 @@ impl Builder<'_> {
     /// The plugin and the object that it is a copy of.
     async fn plugin(&mut self) -> Result<Option<Arc<Archive>>, Unbuildable> {
         let Some(declared) = &self.manifest.plugin else { return Ok(None) };
-        let archive = match source(&declared.source) {
-            Some(source) => Some(Arc::new(Archive::prepare(source).await?)),
-            None => None,
+        let archive = object::prepare(&declared.source).await?;
+        let object: Box<dyn Resource> = match &declared.source {
+            PluginSource::S3 { bucket, key } => {
+                Box::new(object::ExistingObject::new(self.shared(), &declared.name, bucket, key))
+            }
+            _ => {
+                let bucket = self.manifest.bucket.as_ref().ok_or("an uploaded plugin needs a bucket")?;
+                let place = (bucket::address(&bucket.name), bucket.name.clone());
+                Box::new(object::Object::new(self.shared(), declared, place, archive.clone()))
+            }
         };
-        let bucket = self.plugin_bucket(&declared.source).ok_or("a plugin needs a bucket; declare `bucket`")?;
-        let place = (bucket::address(&bucket), bucket);
-        let object = object::Object::new(self.shared(), declared, place, archive.clone());
         let address = object.address().clone();
-        self.add(object);
+        self.resources.push(object);
         if declared.register {
             self.add(plugin::Plugin::new(self.shared(), declared, address, archive.as_deref()));
         }
         Ok(archive)
-    }
-
-    /// The bucket that the plugin's archive is in. One that the manifest does not declare is only looked at.
-    fn plugin_bucket(&mut self, source: &PluginSource) -> Option<String> {
-        let declared = self.manifest.bucket.as_ref().map(|bucket| bucket.name.clone());
-        match source {
-            PluginSource::S3 { bucket, .. } if declared.as_ref() != Some(bucket) => {
-                let other = manifest::Bucket { name: bucket.clone(), create: false, retain: true };
-                self.add(bucket::Bucket::new(self.shared(), &other));
-                Some(bucket.clone())
-            }
-            _ => declared,
-        }
     }
 
     fn worker_configuration(&mut self) {
@@ -156,8 +147,7 @@ impl Builder<'_> {
                 .map(|declared| worker_configuration::address(&declared.name)),
             topics: self.manifest.topics.iter().map(|topic| topic::address(&topic.name)).collect(),
         };
-        let connector =
-            connector::Connector::new(self.shared(), declared, cluster.auth, &self.manifest.topics, parts);
+        let connector = connector::Connector::new(self.shared(), declared, cluster.auth, &self.manifest.topics, parts);
         if let Some(archive) = archive {
             check_plugin(archive, &connector, &declared.kafka_connect_version).await?;
         }
@@ -177,15 +167,6 @@ impl Builder<'_> {
     }
 }
 
-fn source(declared: &PluginSource) -> Option<Source> {
-    Some(match declared {
-        PluginSource::File(path) => Source::File(path.clone()),
-        PluginSource::Folder(path) => Source::Folder(path.clone()),
-        PluginSource::Url { url, sha256 } => Source::Url { url: url.clone(), sha256: sha256.clone() },
-        PluginSource::S3 { .. } => return None,
-    })
-}
-
 /// Looks whether the plugin brings what the connector names, in a form that its Java can load. A download that has not
 /// come yet is looked at when it is there.
 async fn check_plugin(
@@ -194,10 +175,11 @@ async fn check_plugin(
     kafka_connect_version: &str,
 ) -> Result<(), Unbuildable> {
     let (Some(_), Some(java)) = (archive.length(), plugin::java_of(kafka_connect_version)) else { return Ok(()) };
-    let path = archive.path(&|_, _| {}).await?;
-    check_classes(path, &connector.classes(), java)
-        .map_err(|error| format!("{}: {error}", connector.address()))?;
-    Ok(())
+    let path = archive.path(&|_, _| {}).await?.to_owned();
+    let classes: Vec<String> = connector.classes().into_iter().map(str::to_owned).collect();
+    let check = move || check_classes(&path, &classes.iter().map(String::as_str).collect::<Vec<_>>(), java);
+    let checked = tokio::task::spawn_blocking(check).await?;
+    Ok(checked.map_err(|error| format!("{}: {error}", connector.address()))?)
 }
 
 /// What the role is needed for.

@@ -15,7 +15,6 @@ use crate::resource::{self, Context, Tags};
 pub(super) struct Session {
     pub(super) manifest: Manifest,
     pub(super) graph: Graph,
-    pub(super) context: Arc<Context>,
     home: Home,
     style: render::Style,
 }
@@ -69,7 +68,7 @@ impl Session {
         let tags = Tags::new(&manifest.name, &manifest.environment, &manifest.digest, expiry(&manifest));
         let context = Arc::new(Context { clients, tags });
         let graph = resource::graph(&manifest, &context).await?;
-        Ok(Self { manifest, graph, context, home, style })
+        Ok(Self { manifest, graph, home, style })
     }
 
     /// Reads everything that the graph names.

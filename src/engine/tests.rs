@@ -240,8 +240,7 @@ async fn an_earlier_version_goes_once_its_users_have_moved_on() {
     let world = Shared::default();
     world.lock().unwrap().things.insert(address("connector"), 1);
     world.lock().unwrap().leftovers.insert(address("plugin"), vec!["old".to_owned()]);
-    let graph =
-        graph(vec![Thing::new(&world, "plugin", 1, &[]), Thing::new(&world, "connector", 2, &["plugin"])]);
+    let graph = graph(vec![Thing::new(&world, "plugin", 1, &[]), Thing::new(&world, "connector", 2, &["plugin"])]);
     applied(&graph, &planned(&graph).await).await;
     assert_eq!(calls(&world), ["create plugin", "update connector", "delete old of plugin"]);
 }

@@ -51,7 +51,8 @@ pub(crate) fn declared(
     })
 }
 
-fn address(name: &str) -> Address {
+/// The address of a role.
+pub(crate) fn address(name: &str) -> Address {
     Address::new("role", name)
 }
 

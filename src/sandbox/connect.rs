@@ -21,6 +21,19 @@ use super::world::World;
 /// A page of any list, where the caller doesn't say.
 const PAGE_SIZE: usize = 20;
 
+/// Removes what was deleted and is gone.
+///
+/// # Errors
+/// Where the state can't be written.
+pub(crate) fn sweep(world: &World) -> Result<(), Refusal> {
+    world.store.transact(|transaction| {
+        connectors::sweep(transaction);
+        plugins::sweep(transaction);
+        worker_configurations::sweep(transaction);
+        Ok(())
+    })
+}
+
 const fn at(method: &'static str, path: &'static str, operation: &'static str) -> Route {
     Route { method, path, operation }
 }

@@ -16,7 +16,16 @@ pub(crate) use creation::declare_cluster;
 pub(crate) use topics::{topic, topics};
 
 use super::call::{Call, PathValues, Refusal, Reply, Route, route};
-use super::world::World;
+use super::world::{World, now};
+
+/// How many clusters there are in all regions, and how many topics in all clusters.
+pub(crate) fn count(world: &World) -> (usize, usize) {
+    let clusters = world.store.read(|transaction| transaction.list::<Cluster>(clusters::TABLE));
+    let clusters: Vec<Cluster> =
+        clusters.into_iter().map(|(_, cluster)| cluster).filter(|cluster| cluster.state(now()).is_some()).collect();
+    let topics = clusters.iter().map(|cluster| topics(world, cluster).len()).sum();
+    (clusters.len(), topics)
+}
 
 const fn at(method: &'static str, path: &'static str, operation: &'static str) -> Route {
     Route { method, path, operation }

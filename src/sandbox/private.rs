@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `POST /_sandbox/cluster` with `{"name" or "arn": …, "region": …}` | makes the cluster where it doesn't exist, ACTIVE; answers with its description |
 //! | `GET /_sandbox/addresses`, `?api=ID` | the ports reserved on this machine; with `api`, one for that REST API too |
-//! | `GET /_sandbox/status` | where it listens, and how many records of each kind there are |
+//! | `GET /_sandbox/status` | where it listens, and how many things of each kind there are |
 //! | `POST /_sandbox/reset` | forgets everything but its ports |
 
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Refusal, Reply};
 use super::world::{ACCOUNT, PORTS, World};
-use super::{kafka, s3};
+use super::{connect, kafka, s3};
 
 /// Where private calls are.
 pub(crate) const PREFIX: &str = "/_sandbox/";
@@ -29,7 +29,7 @@ pub(crate) async fn handle(world: &World, endpoint: &str, call: &Call) -> Result
     match (call.method.as_str(), call.path.strip_prefix(PREFIX).unwrap_or_default()) {
         ("POST", "cluster") => cluster(world, call),
         ("GET", "addresses") => addresses(world, call),
-        ("GET", "status") => Ok(status(world, endpoint)),
+        ("GET", "status") => status(world, endpoint),
         ("POST", "reset") => reset(world).await,
         (method, path) => {
             Err(Refusal::new(404, "NotFound", format!("there is no private call {method} {PREFIX}{path}")))
@@ -80,16 +80,36 @@ fn addresses(world: &World, call: &Call) -> Result<Reply, Refusal> {
     Ok(Reply::json(&json!({ "rest_proxy": rest_proxy, "invoke": invoke, "account": ACCOUNT })))
 }
 
-fn status(world: &World, endpoint: &str) -> Reply {
-    let mut counts = world.store.counts();
-    counts.remove(PORTS);
-    Reply::json(&json!({
+/// What a status counts: a table, and what its records are.
+const COUNTED: [(&str, &str); 9] = [
+    ("connect.plugins", "plugins"),
+    ("connect.worker-configurations", "worker_configurations"),
+    ("connect.connectors", "connectors"),
+    ("iam/roles", "roles"),
+    ("iam/instance-profiles", "instance_profiles"),
+    ("apigateway/apis", "rest_apis"),
+    ("apigateway/keys", "api_keys"),
+    ("apigateway/plans", "usage_plans"),
+    ("s3/buckets", "buckets"),
+];
+
+fn status(world: &World, endpoint: &str) -> Result<Reply, Refusal> {
+    connect::sweep(world)?;
+    let records = world.store.counts();
+    let mut counts: serde_json::Map<String, Value> = COUNTED
+        .iter()
+        .map(|(table, name)| ((*name).to_owned(), records.get(*table).copied().unwrap_or_default().into()))
+        .collect();
+    let (clusters, topics) = kafka::count(world);
+    counts.insert("clusters".to_owned(), clusters.into());
+    counts.insert("topics".to_owned(), topics.into());
+    Ok(Reply::json(&json!({
         "endpoint": endpoint,
         "pid": std::process::id(),
         "account": ACCOUNT,
         "folder": world.folder,
         "counts": counts,
-    }))
+    })))
 }
 
 async fn reset(world: &World) -> Result<Reply, Refusal> {

@@ -142,7 +142,7 @@ impl Bench {
         steps(&self.plan_json())
     }
 
-    /// How many calls have been made so far.
+    /// The calls that have been made so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         let text = fs::read_to_string(self.path("calls.jsonl")).unwrap_or_default();
         text.lines().map(|line| Call(serde_json::from_str(line).unwrap())).collect()
@@ -158,7 +158,7 @@ impl Bench {
         Clients::connect(&endpoint, REGION).await.unwrap()
     }
 
-    /// What exists in the sandbox, by kind.
+    /// How many things of each kind exist in the sandbox.
     pub(crate) fn counts(&self) -> Value {
         self.run(["sandbox", "status", "--format", "json"]).ended(0).json()["counts"].clone()
     }

@@ -46,8 +46,8 @@ fn a_person_can_read_it() {
     bench.dev(&[]);
     bench.apply();
     bench.dev(&[("flush.size: 1 ", "flush.size: 5 "), ("partitions: 6 ", "partitions: 9 ")]);
-    insta::assert_snapshot!(bench.run(["plan", "dev.yaml"]).ended(0).stdout, @"");
-    insta::assert_snapshot!(bench.run(["plan", "dev.yaml", "--format", "markdown"]).ended(0).stdout, @"");
+    insta::assert_snapshot!(bench.run(["plan", "dev.yaml"]).ended(0).stdout);
+    insta::assert_snapshot!(bench.run(["plan", "dev.yaml", "--format", "markdown"]).ended(0).stdout);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use crate::bench::Bench;
 #[test]
 fn a_thousand_topics_are_planned_and_applied() {
     let bench = Bench::with(&["--settle", "200ms", "--lag", "100ms"]);
-    let mut text = "name: many\nenvironment: test\ntarget: sandbox\nregion: us-east-1\ncluster: { name: big }\ntopics:\n".to_owned();
+    let mut text =
+        "name: many\nenvironment: test\ntarget: sandbox\nregion: us-east-1\ncluster: { name: big }\ntopics:\n"
+            .to_owned();
     for number in 0..1000 {
         writeln!(text, "  - {{ name: events.{number:04}, partitions: 1, config: {{ retention.ms: 1d }} }}").unwrap();
     }

@@ -28,7 +28,10 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     {
         findings.problem(
             register.at,
-            format!("the connector {} runs this plugin, so MSK Connect must have it; remove register: false", *connector.name),
+            format!(
+                "the connector {} runs this plugin, so MSK Connect must have it; remove register: false",
+                *connector.name
+            ),
         );
     }
     if let Some(plugin) = &raw.plugin

@@ -173,7 +173,7 @@ async fn fetch(world: &World, bucket: &str, key: &str) -> Result<File, Refusal> 
 }
 
 /// Removes what was deleted and is gone.
-fn sweep(transaction: &mut Transaction<'_>) {
+pub(super) fn sweep(transaction: &mut Transaction<'_>) {
     let now = now();
     for (arn, plugin) in transaction.list::<Plugin>(TABLE) {
         if plugin.state(now).is_none() {

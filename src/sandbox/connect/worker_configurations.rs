@@ -244,7 +244,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// Removes what was deleted and is gone.
-fn sweep(transaction: &mut Transaction<'_>) {
+pub(super) fn sweep(transaction: &mut Transaction<'_>) {
     let now = now();
     for (arn, configuration) in transaction.list::<WorkerConfiguration>(TABLE) {
         if configuration.state(now).is_none() {
