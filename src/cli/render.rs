@@ -72,7 +72,9 @@ fn out(text: &str) -> io::Result<()> {
 
 /// Tells something on the side.
 fn tell(text: &str) {
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    progress::above_what_moves(|| {
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    });
 }
 
 fn pretty(value: &Value) -> String {
@@ -170,6 +172,13 @@ pub(super) fn sandbox_status(status: &Value, as_json: bool) -> io::Result<()> {
 pub(super) fn note(text: &str, style: Style) {
     if !style.quiet && !style.json {
         tell(&format!("{DIM}{text}{DIM:#}\n"));
+    }
+}
+
+/// Tells, where more is asked for, that a call to AWS is made again.
+pub(super) fn retried(text: &str, style: Style) {
+    if style.verbose {
+        note(text, style);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::{Global, Target, render};
 use crate::aws::clients::{Clients, Endpoint};
+use crate::aws::retry::TellRetries;
 use crate::engine::graph::{Graph, Snapshot, observe};
 use crate::manifest::{self, Manifest, Overrides};
 use crate::resource::{self, Context, Tags};
@@ -63,7 +64,8 @@ impl Session {
             }
             manifest::Target::Sandbox => local(&manifest, style).await?,
         };
-        let clients = Clients::connect(&endpoint, &manifest.region).await?;
+        let retries = TellRetries::new(move |text| render::retried(&text, style));
+        let clients = Clients::connect(&endpoint, &manifest.region, &retries).await?;
         check_account(&manifest, &clients)?;
         let tags = Tags::new(&manifest.name, &manifest.environment, &manifest.digest, expiry(&manifest));
         let context = Arc::new(Context { clients, tags });

@@ -57,9 +57,9 @@ impl Bucket {
         match found(answer) {
             Ok(Some(bucket)) => Ok(Some(bucket.bucket_region.unwrap_or_else(|| self.context.clients.region.clone()))),
             Ok(None) => Ok(None),
-            Err(failure) if is_forbidden(&failure) => Err(format!(
-                "a bucket named {} exists and this caller may not look at it: bucket names are shared by all of AWS; \
-                 choose another name, or grant the caller s3:ListBucket on it",
+            Err(failure) if failure.is_denied() => Err(format!(
+                "a bucket named {} exists and this caller may not look at it ({failure}): bucket names are shared by \
+                 all of AWS; if it is somebody else's, choose another name",
                 self.declared.name
             )
             .into()),
@@ -180,11 +180,6 @@ impl Bucket {
             _ => format!("{count} objects"),
         })
     }
-}
-
-/// HEAD replies have no body, and so no code of S3's own.
-fn is_forbidden(failure: &Failure) -> bool {
-    failure.is_denied() || failure.is("Forbidden") || failure.is("403")
 }
 
 #[async_trait]
