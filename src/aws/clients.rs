@@ -117,6 +117,7 @@ impl Clients {
             ),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(&config)
+                    .retry_classifier(retry::KnownCodes)
                     .retry_partition(patient())
                     .interceptor(retries.clone())
                     .build(),

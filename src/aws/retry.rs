@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef, InterceptorContext,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -36,8 +36,10 @@ pub fn brief() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(FIRST_CALL_ATTEMPTS)
 }
 
-/// Kafka's own troubles that pass by themselves, as the MSK topic API names them.
-const PASSING: [&str; 5] = [
+/// Troubles that pass by themselves: Kafka's own, as the MSK topic API names them, and IAM's, which takes one change of
+/// a role at a time.
+const PASSING: [&str; 6] = [
+    "ConcurrentModification",
     "ControllerMovedException",
     "NotControllerException",
     "ReassignmentInProgressException",
@@ -60,6 +62,12 @@ pub(super) fn is_quota(message: &str) -> bool {
         && !says(&["rate", "throttl", "request limit", "per second"])
 }
 
+/// The error code of an answer: in a header, sometimes followed by a colon and an address, or, as IAM has it, in XML.
+fn code<'a>(response: &'a HttpResponse, body: &'a str) -> Option<&'a str> {
+    let in_header = response.headers().get("x-amzn-errortype").and_then(|header| header.split(':').next());
+    in_header.or_else(|| body.split_once("<Code>")?.1.split_once("</Code>").map(|(code, _)| code))
+}
+
 /// Tells passing troubles and quotas apart where the SDK's own classifiers do not.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownCodes;
@@ -67,15 +75,14 @@ pub struct KnownCodes;
 impl ClassifyRetry for KnownCodes {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(response) = context.response() else { return RetryAction::NoActionIndicated };
-        // The services that have these codes tell them in a header, sometimes followed by a colon and an address.
-        let code = response.headers().get("x-amzn-errortype").and_then(|header| header.split(':').next());
+        let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+        let code = code(response, &body);
         // Only what creates or changes can meet a quota; what reads was merely too fast.
         let reads = context.request().is_some_and(|request| request.method() == "GET");
-        let message = || String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
         match code {
             Some(code) if PASSING.contains(&code) => RetryAction::server_error(),
             Some(code) if QUOTAS.contains(&code) => RetryAction::RetryForbidden,
-            Some(EITHER) if !reads && is_quota(&message()) => RetryAction::RetryForbidden,
+            Some(EITHER) if !reads && is_quota(&body) => RetryAction::RetryForbidden,
             _ => RetryAction::NoActionIndicated,
         }
     }
@@ -147,8 +154,8 @@ impl Intercept for TellRetries {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(response) = context.response() {
-            let code = response.headers().get("x-amzn-errortype").and_then(|header| header.split(':').next());
-            let code = code.map(|code| format!(" {code}")).unwrap_or_default();
+            let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+            let code = code(response, &body).map(|code| format!(" {code}")).unwrap_or_default();
             let status = response.status().as_u16();
             config.interceptor_state().store_put(Before(format!("HTTP status {status}{code}")));
         }

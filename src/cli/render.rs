@@ -140,11 +140,11 @@ pub(super) fn outputs(outputs: &Map<String, Value>, format: Format) -> io::Resul
     })
 }
 
-/// One output, bare, for `$(…)`.
+/// One output, bare, for `$(…)`; a list with one a line.
 pub(super) fn output(value: &Value, format: Format) -> io::Result<()> {
     match format {
         Format::Json => out(&pretty(value)),
-        _ => out(&format!("{}\n", text::bare(value))),
+        _ => out(&text::lines(value, "")),
     }
 }
 
@@ -220,6 +220,10 @@ pub(super) fn reading(count: usize, style: Style) -> Reading {
 /// Why a command failed: what, why, and what to do.
 pub(super) fn failure(failure: &Failure, style: Style) {
     if style.json {
+        // What was done and what failed has been told, in one document.
+        if matches!(failure, Failure::Steps(_) | Failure::Interrupted) {
+            return;
+        }
         let _ =
             out(&pretty(&json!({ "version": json::VERSION, "exit_code": failure.code(), "errors": errors(failure) })));
         return;
