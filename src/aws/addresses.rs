@@ -65,7 +65,7 @@ impl Clients {
         let Some(sandbox) = &self.sandbox else {
             return Ok(aws_invoke_url(&self.partition, &self.region, api_id, stage));
         };
-        let addresses = addresses(sandbox).await?;
+        let addresses = addresses(sandbox, &format!("?api={api_id}")).await?;
         match addresses.invoke.get(api_id) {
             Some(base) => Ok(format!("{base}/{stage}")),
             None => Err(AddressError::NoSuchApi { sandbox: sandbox.clone(), api_id: api_id.to_owned() }),
@@ -78,7 +78,7 @@ impl Clients {
     /// Where this is not the sandbox, or it cannot be asked.
     pub async fn sandbox_rest_proxy(&self) -> Result<String, AddressError> {
         let sandbox = self.sandbox.as_ref().ok_or(AddressError::NotASandbox)?;
-        Ok(addresses(sandbox).await?.rest_proxy)
+        Ok(addresses(sandbox, "").await?.rest_proxy)
     }
 }
 
@@ -87,9 +87,11 @@ fn aws_invoke_url(partition: &str, region: &str, api_id: &str, stage: &str) -> S
     format!("https://{api_id}.execute-api.{region}.{domain}/{stage}")
 }
 
-async fn addresses(sandbox: &str) -> Result<Addresses, AddressError> {
-    let body =
-        ask(sandbox).await.map_err(|source| AddressError::Unreachable { sandbox: sandbox.to_owned(), source })?;
+/// Asks the sandbox, with the `query` that reserves an API's address where it has none yet.
+async fn addresses(sandbox: &str, query: &str) -> Result<Addresses, AddressError> {
+    let body = ask(sandbox, query)
+        .await
+        .map_err(|source| AddressError::Unreachable { sandbox: sandbox.to_owned(), source })?;
     serde_json::from_str(&body).map_err(|source| AddressError::Unreadable {
         sandbox: sandbox.to_owned(),
         answer: body.chars().take(80).collect(),
@@ -97,10 +99,10 @@ async fn addresses(sandbox: &str) -> Result<Addresses, AddressError> {
     })
 }
 
-async fn ask(sandbox: &str) -> Result<String, reqwest::Error> {
+async fn ask(sandbox: &str, query: &str) -> Result<String, reqwest::Error> {
     // A proxy of the user's environment cannot reach this machine's loopback.
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
-    let answer = client.get(format!("{sandbox}/_sandbox/addresses")).send().await?;
+    let answer = client.get(format!("{sandbox}/_sandbox/addresses{query}")).send().await?;
     answer.error_for_status()?.text().await
 }
 
@@ -119,7 +121,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 1024];
             let length = stream.read(&mut request).await.unwrap();
-            assert!(request[..length].starts_with(b"GET /_sandbox/addresses "));
+            assert!(request[..length].starts_with(b"GET /_sandbox/addresses?api=a1 "));
             let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
         });
@@ -142,7 +144,7 @@ mod tests {
     async fn the_sandbox_tells_its_addresses() {
         let sandbox =
             answering("200 OK", r#"{"rest_proxy":"http://127.0.0.1:8082","invoke":{"a1":"http://127.0.0.1:9000"}}"#);
-        let told = addresses(&sandbox.await).await.unwrap();
+        let told = addresses(&sandbox.await, "?api=a1").await.unwrap();
         assert_eq!(told.rest_proxy, "http://127.0.0.1:8082");
         assert_eq!(told.invoke["a1"], "http://127.0.0.1:9000");
     }
@@ -150,9 +152,9 @@ mod tests {
     #[tokio::test]
     async fn another_server_on_the_port_is_told() {
         let other = answering("200 OK", "<html>hello</html>").await;
-        let error = addresses(&other).await.unwrap_err();
+        let error = addresses(&other, "?api=a1").await.unwrap_err();
         assert!(error.to_string().contains("<html>hello"), "{error}");
         let broken = answering("500 Internal Server Error", "").await;
-        assert!(matches!(addresses(&broken).await, Err(AddressError::Unreachable { .. })));
+        assert!(matches!(addresses(&broken, "?api=a1").await, Err(AddressError::Unreachable { .. })));
     }
 }
