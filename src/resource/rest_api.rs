@@ -53,14 +53,14 @@ pub(crate) struct RestApi {
 
 impl RestApi {
     /// The API that is declared, which passes requests to `backend`: a base URL without a slash at its end.
-    pub(crate) fn new(context: Shared, declared: &Api, backend: String) -> Self {
+    pub(crate) fn new(context: Shared, declared: &Api, backend: &str) -> Self {
         let (ApiReference::Name(name) | ApiReference::Id(name)) = &declared.reference;
         Self {
             address: Address::new(KIND, name),
             reference: declared.reference.clone(),
             stage: declared.stage.clone(),
             open: declared.authorization == Authorization::None,
-            wanted: Parts::declared(declared, &backend, &context.tags.shared_key()),
+            wanted: Parts::declared(declared, backend, &context.tags.shared_key()),
             context,
         }
     }

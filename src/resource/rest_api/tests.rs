@@ -52,7 +52,7 @@ fn resource(declared: &Api) -> RestApi {
 
 fn resource_at(endpoint: &str, declared: &Api) -> RestApi {
     let context = Context { clients: clients(endpoint), tags: Tags::new("pin", "dev", "abc", None) };
-    RestApi::new(Arc::new(context), declared, "http://10.0.0.1:8082".to_owned())
+    RestApi::new(Arc::new(context), declared, "http://10.0.0.1:8082")
 }
 
 fn own() -> RestApi {
