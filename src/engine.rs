@@ -14,6 +14,9 @@ pub mod execute;
 pub mod graph;
 pub mod plan;
 
+#[cfg(test)]
+mod tests;
+
 /// Why a step failed, as told by the kind that knows it. The engine adds the address and the verb.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -189,6 +192,12 @@ impl Outputs {
     /// Where it doesn't: the caller lacks it among its `needs`.
     pub fn require(&self, address: &Address, key: &str) -> Result<&str> {
         self.text(address, key).ok_or_else(|| format!("the {key} of {address} is not known").into())
+    }
+
+    /// The outputs of some resources alone.
+    #[must_use]
+    pub fn only(&self, addresses: &[Address]) -> Self {
+        Self(addresses.iter().filter_map(|address| Some((address.clone(), self.of(address)?.clone()))).collect())
     }
 
     /// Everything, ordered by address.

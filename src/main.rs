@@ -1,3 +1,7 @@
 //! The `pipeline` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pipeline::cli::run()
+}

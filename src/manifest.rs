@@ -2,15 +2,45 @@
 //!
 //! [`load`] is the way in: text, positions, variables, shape, meaning, each in a file of its own, and every problem
 //! of a manifest reported at once with its file, line and column.
+//!
+//! ```text
+//! text ──▶ tree with places ──▶ variables put in ──▶ keys and types right ──▶ what it means ──▶ Manifest
+//!            yaml.rs               variables.rs        shape.rs, raw.rs         validate.rs
+//! ```
+//!
+//! Each stage tells what it finds wrong, leaves that out, and hands the rest on; what was left out is not told to be
+//! missing by the next.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use serde::Serialize;
+
+mod arn;
+mod digest;
+mod load;
+mod nearest;
+mod problem;
+mod quantity;
+mod raw;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod variables;
+mod yaml;
+
+pub use load::{Overrides, load};
+pub use problem::{Problem, Problems};
+pub use quantity::parse_duration;
+
 /// One pipeline, as declared.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Manifest {
     /// Where it was read from.
+    #[serde(skip)]
     pub path: PathBuf,
     /// With the environment, identifies the pipeline; goes into the tags.
     pub name: String,
@@ -41,11 +71,15 @@ pub struct Manifest {
     /// The API Gateway proxy.
     pub api: Option<Api>,
     /// SHA-256 of the resolved manifest, in hex: what was declared, whatever its comments, order and variables.
+    #[serde(skip)]
     pub digest: String,
+    /// What is allowed, but seldom meant; ordered by place.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
 }
 
 /// Where a pipeline is to exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Target {
     /// The embedded local AWS.
     Sandbox,
@@ -53,8 +87,20 @@ pub enum Target {
     Aws,
 }
 
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "sandbox" => Ok(Self::Sandbox),
+            "aws" => Ok(Self::Aws),
+            _ => Err(format!("\"{text}\" is no target; expected sandbox or aws")),
+        }
+    }
+}
+
 /// An existing MSK cluster.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cluster {
     /// How it is found.
     pub reference: ClusterReference,
@@ -65,7 +111,7 @@ pub struct Cluster {
 }
 
 /// How a cluster is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum ClusterReference {
     /// By its name, which is unique in an account and region.
     Name(String),
@@ -74,7 +120,7 @@ pub enum ClusterReference {
 }
 
 /// How clients authenticate to the brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Auth {
     /// MSK IAM over TLS.
     Iam,
@@ -85,7 +131,7 @@ pub enum Auth {
 }
 
 /// Which listeners clients use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Access {
     /// Those within the VPC.
     Private,
@@ -94,13 +140,13 @@ pub enum Access {
 }
 
 /// A topic.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Topic {
     /// Its name.
     pub name: String,
-    /// How many partitions; at least 1.
+    /// How many partitions; at least 1, which it also is unless declared.
     pub partitions: i32,
-    /// How many replicas each partition has; at least 1.
+    /// How many replicas each partition has; at least 1, and 3 unless declared.
     pub replication_factor: i32,
     /// Topic configuration, as Kafka spells it: durations in milliseconds, sizes in bytes.
     pub config: BTreeMap<String, String>,
@@ -109,7 +155,7 @@ pub struct Topic {
 }
 
 /// A bucket.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bucket {
     /// Its name.
     pub name: String,
@@ -120,7 +166,7 @@ pub struct Bucket {
 }
 
 /// A connector plugin.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plugin {
     /// What its content-named versions start with.
     pub name: String,
@@ -128,10 +174,12 @@ pub struct Plugin {
     pub source: PluginSource,
     /// What the archive's key in the bucket starts with; empty, or ending in a slash.
     pub prefix: String,
+    /// Whether MSK Connect gets it as a custom plugin; otherwise the archive is only uploaded.
+    pub register: bool,
 }
 
 /// Where a plugin's archive comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum PluginSource {
     /// A ZIP or JAR file.
     File(PathBuf),
@@ -154,7 +202,7 @@ pub enum PluginSource {
 }
 
 /// A worker configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WorkerConfiguration {
     /// What its content-named versions start with.
     pub name: String,
@@ -163,7 +211,7 @@ pub struct WorkerConfiguration {
 }
 
 /// An IAM role.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Role {
     /// Its name.
     pub name: String,
@@ -178,7 +226,7 @@ pub struct Role {
 }
 
 /// Who may assume a role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Trust {
     /// An AWS service, `ec2.amazonaws.com`.
     Service(String),
@@ -189,7 +237,7 @@ pub enum Trust {
 }
 
 /// An S3 sink connector.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Connector {
     /// Its name; also names its consumer group, `connect-NAME`.
     pub name: String,
@@ -208,7 +256,7 @@ pub struct Connector {
 }
 
 /// How much of MSK Connect a connector takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Capacity {
     /// A fixed number of workers.
     Provisioned {
@@ -235,7 +283,7 @@ pub enum Capacity {
 }
 
 /// Which topics a connector reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TopicSelection {
     /// All that the manifest declares.
     All,
@@ -246,7 +294,7 @@ pub enum TopicSelection {
 }
 
 /// Where a connector's workers run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Network {
     /// Subnet ids.
     pub subnets: Vec<String>,
@@ -255,7 +303,7 @@ pub struct Network {
 }
 
 /// Where a connector's workers' logs go; fixed when it is created.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LogDelivery {
     /// A CloudWatch Logs log group.
     pub cloudwatch: Option<String>,
@@ -266,7 +314,7 @@ pub struct LogDelivery {
 }
 
 /// An API Gateway REST API in front of the REST proxy.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Api {
     /// Which API.
     pub reference: ApiReference,
@@ -281,7 +329,7 @@ pub struct Api {
 }
 
 /// Which REST API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum ApiReference {
     /// One of our own, by name.
     Name(String),
@@ -290,7 +338,7 @@ pub enum ApiReference {
 }
 
 /// Where an API passes requests to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Backend {
     /// The REST proxy's base URL, without a slash at its end.
     Url(String),
@@ -299,7 +347,7 @@ pub enum Backend {
 }
 
 /// Who may call an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Authorization {
     /// Anybody.
     None,

@@ -2,10 +2,26 @@
 
 use std::sync::Arc;
 
-use crate::aws::clients::Clients;
+use serde_json::{Map, Value};
 
+use crate::archive::Archive;
+use crate::archive::classes::check_classes;
+use crate::aws::clients::Clients;
+use crate::engine::graph::{Graph, GraphError};
+use crate::engine::{Address, Outputs, Resource};
+use crate::manifest::{Auth, Backend, Manifest, PluginSource, TopicSelection};
+
+mod bucket;
+mod cluster;
+mod connector;
+mod content_name;
+mod object;
 mod ownership;
+mod plugin;
 mod rest_api;
+mod role;
+mod topic;
+mod worker_configuration;
 
 pub use ownership::Tags;
 
@@ -20,3 +36,222 @@ pub struct Context {
 
 /// A context, shared by the resources of one graph.
 pub type Shared = Arc<Context>;
+
+/// Why a valid manifest makes no graph.
+pub type Unbuildable = Box<dyn std::error::Error + Send + Sync>;
+
+/// The resources that a manifest declares.
+///
+/// Looks into the plugin's archive, where it is on this machine, so that a class that it lacks is told now and not by a
+/// connector that fails ten minutes later.
+///
+/// # Errors
+/// Where the plugin's archive can't be read or lacks what the connector needs, or a policy statement isn't one.
+pub async fn graph(manifest: &Manifest, context: &Shared) -> Result<Graph, Unbuildable> {
+    let mut builder = Builder { manifest, context, resources: Vec::new() };
+    builder.cluster_and_topics();
+    builder.bucket();
+    let plugin = builder.plugin().await?;
+    builder.worker_configuration();
+    builder.role()?;
+    builder.connector(plugin.as_deref()).await?;
+    builder.api().await?;
+    builder.graph().map_err(Into::into)
+}
+
+struct Builder<'a> {
+    manifest: &'a Manifest,
+    context: &'a Shared,
+    resources: Vec<Box<dyn Resource>>,
+}
+
+impl Builder<'_> {
+    fn shared(&self) -> Shared {
+        Arc::clone(self.context)
+    }
+
+    fn add(&mut self, resource: impl Resource + 'static) {
+        self.resources.push(Box::new(resource));
+    }
+
+    fn graph(self) -> Result<Graph, GraphError> {
+        Graph::new(self.resources)
+    }
+
+    fn cluster_and_topics(&mut self) {
+        let topics = &self.manifest.topics;
+        let Some(declared) = &self.manifest.cluster else { return };
+        self.add(cluster::Cluster::new(self.shared(), declared, !topics.is_empty()));
+        let api = Arc::new(topic::TopicApi::new(topics.iter().map(|topic| topic.name.as_str())));
+        for topic in topics {
+            self.add(topic::Topic::new(self.shared(), topic, cluster::address(declared), Arc::clone(&api)));
+        }
+    }
+
+    fn bucket(&mut self) {
+        if let Some(declared) = &self.manifest.bucket {
+            self.add(bucket::Bucket::new(self.shared(), declared));
+        }
+    }
+
+    /// The plugin and the object that it is a copy of.
+    async fn plugin(&mut self) -> Result<Option<Arc<Archive>>, Unbuildable> {
+        let Some(declared) = &self.manifest.plugin else { return Ok(None) };
+        let archive = object::prepare(&declared.source).await?;
+        let object: Box<dyn Resource> = match &declared.source {
+            PluginSource::S3 { bucket, key } => {
+                Box::new(object::ExistingObject::new(self.shared(), &declared.name, bucket, key))
+            }
+            _ => {
+                let bucket = self.manifest.bucket.as_ref().ok_or("an uploaded plugin needs a bucket")?;
+                let place = (bucket::address(&bucket.name), bucket.name.clone());
+                Box::new(object::Object::new(self.shared(), declared, place, archive.clone()))
+            }
+        };
+        let address = object.address().clone();
+        self.resources.push(object);
+        if declared.register {
+            self.add(plugin::Plugin::new(self.shared(), declared, address, archive.as_deref()));
+        }
+        Ok(archive)
+    }
+
+    fn worker_configuration(&mut self) {
+        if let Some(declared) = &self.manifest.worker_configuration {
+            self.add(worker_configuration::WorkerConfiguration::new(self.shared(), declared));
+        }
+    }
+
+    fn role(&mut self) -> Result<(), Unbuildable> {
+        if let Some(declared) = &self.manifest.role {
+            self.resources.push(role::declared(self.shared(), declared, grants(self.manifest))?);
+        }
+        Ok(())
+    }
+
+    async fn connector(&mut self, archive: Option<&Archive>) -> Result<(), Unbuildable> {
+        let Manifest { connector: Some(declared), cluster: Some(cluster), bucket: Some(bucket), .. } = self.manifest
+        else {
+            return Ok(());
+        };
+        let (Some(plugin), Some(role)) = (&self.manifest.plugin, &self.manifest.role) else { return Ok(()) };
+        let parts = connector::Parts {
+            cluster: cluster::address(cluster),
+            plugin: plugin::address(&plugin.name),
+            role: role::address(&role.name),
+            bucket: bucket::address(&bucket.name),
+            worker_configuration: self
+                .manifest
+                .worker_configuration
+                .as_ref()
+                .map(|declared| worker_configuration::address(&declared.name)),
+            topics: self.manifest.topics.iter().map(|topic| topic::address(&topic.name)).collect(),
+        };
+        let connector = connector::Connector::new(self.shared(), declared, cluster.auth, &self.manifest.topics, parts);
+        if let Some(archive) = archive {
+            check_plugin(archive, &connector, &declared.kafka_connect_version).await?;
+        }
+        self.add(connector);
+        Ok(())
+    }
+
+    async fn api(&mut self) -> Result<(), Unbuildable> {
+        if let Some(declared) = &self.manifest.api {
+            let backend = match &declared.backend {
+                Backend::Url(url) => url.clone(),
+                Backend::Client => self.context.clients.sandbox_rest_proxy().await?,
+            };
+            self.add(rest_api::RestApi::new(self.shared(), declared, &backend));
+        }
+        Ok(())
+    }
+}
+
+/// Looks whether the plugin brings what the connector names, in a form that its Java can load. A download that has not
+/// come yet is looked at when it is there.
+async fn check_plugin(
+    archive: &Archive,
+    connector: &connector::Connector,
+    kafka_connect_version: &str,
+) -> Result<(), Unbuildable> {
+    let (Some(_), Some(java)) = (archive.length(), plugin::java_of(kafka_connect_version)) else { return Ok(()) };
+    let path = archive.path(&|_, _| {}).await?.to_owned();
+    let classes: Vec<String> = connector.classes().into_iter().map(str::to_owned).collect();
+    let check = move || check_classes(&path, &classes.iter().map(String::as_str).collect::<Vec<_>>(), java);
+    let checked = tokio::task::spawn_blocking(check).await?;
+    Ok(checked.map_err(|error| format!("{}: {error}", connector.address()))?)
+}
+
+/// What the role is needed for.
+fn grants(manifest: &Manifest) -> role::Grants {
+    let names = || manifest.topics.iter().map(|topic| topic.name.clone()).collect::<Vec<_>>();
+    let connector = manifest.connector.as_ref();
+    role::Grants {
+        cluster: manifest.cluster.as_ref().map(cluster::address),
+        iam_auth: manifest.cluster.as_ref().is_some_and(|cluster| cluster.auth == Auth::Iam),
+        connector: connector.map(|connector| role::Connector {
+            name: connector.name.clone(),
+            sources: match &connector.topics {
+                TopicSelection::All => role::Sources::Named(names()),
+                TopicSelection::List(listed) => role::Sources::Named(listed.clone()),
+                TopicSelection::Regex(regex) => role::Sources::Matching(regex.clone()),
+            },
+        }),
+        bucket: manifest.bucket.as_ref().map(|bucket| bucket.name.clone()),
+        dead_letter_topic: connector
+            .and_then(|connector| connector.config.get("errors.deadletterqueue.topic.name").cloned()),
+        // The REST proxy behind the API writes as this role.
+        client_topics: if manifest.api.is_some() { names() } else { Vec::new() },
+    }
+}
+
+/// What `pipeline outputs` gives, in the order in which it is told. What does not exist is absent.
+pub fn outputs(manifest: &Manifest, known: &Outputs) -> Map<String, Value> {
+    const LISTENERS: [&str; 8] = [
+        "bootstrap_brokers",
+        "bootstrap_brokers_plaintext",
+        "bootstrap_brokers_tls",
+        "bootstrap_brokers_scram",
+        "bootstrap_brokers_iam",
+        "bootstrap_brokers_public_tls",
+        "bootstrap_brokers_public_scram",
+        "bootstrap_brokers_public_iam",
+    ];
+    let mut outputs = Map::new();
+    let mut give = |name: &str, address: Option<&Address>, key: &str| {
+        if let Some(value) = address.and_then(|address| known.of(address)?.get(key)) {
+            outputs.insert(name.to_owned(), value.clone());
+        }
+    };
+    let cluster = manifest.cluster.as_ref().map(cluster::address);
+    give("cluster_arn", cluster.as_ref(), "arn");
+    for listener in LISTENERS {
+        give(listener, cluster.as_ref(), listener);
+    }
+    give("zookeeper", cluster.as_ref(), "zookeeper");
+    let topics = manifest.topics.iter().filter_map(|topic| known.text(&topic::address(&topic.name), "arn"));
+    let topics: Vec<Value> = topics.map(Value::from).collect();
+    if !topics.is_empty() {
+        outputs.insert("topic_arns".to_owned(), topics.into());
+    }
+    let worker_configuration = manifest.worker_configuration.as_ref();
+    let api = manifest.api.as_ref().map(rest_api::address);
+    for (name, address, key) in [
+        ("bucket", manifest.bucket.as_ref().map(|declared| bucket::address(&declared.name)), "name"),
+        ("plugin_arn", manifest.plugin.as_ref().map(|declared| plugin::address(&declared.name)), "arn"),
+        (
+            "worker_configuration_arn",
+            worker_configuration.map(|declared| worker_configuration::address(&declared.name)),
+            "arn",
+        ),
+        ("role_arn", manifest.role.as_ref().map(|declared| role::address(&declared.name)), "arn"),
+        ("connector_arn", manifest.connector.as_ref().map(|declared| connector::address(&declared.name)), "arn"),
+        ("api_id", api.clone(), "id"),
+        ("invoke_url", api, "invoke_url"),
+    ] {
+        if let Some(value) = address.and_then(|address| known.of(&address)?.get(key)) {
+            outputs.insert(name.to_owned(), value.clone());
+        }
+    }
+    outputs
+}

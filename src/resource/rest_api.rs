@@ -51,12 +51,17 @@ pub(crate) struct RestApi {
     wanted: Parts,
 }
 
+/// The address of an API.
+pub(crate) fn address(declared: &Api) -> Address {
+    let (ApiReference::Name(name) | ApiReference::Id(name)) = &declared.reference;
+    Address::new(KIND, name)
+}
+
 impl RestApi {
     /// The API that is declared, which passes requests to `backend`: a base URL without a slash at its end.
     pub(crate) fn new(context: Shared, declared: &Api, backend: &str) -> Self {
-        let (ApiReference::Name(name) | ApiReference::Id(name)) = &declared.reference;
         Self {
-            address: Address::new(KIND, name),
+            address: address(declared),
             reference: declared.reference.clone(),
             stage: declared.stage.clone(),
             open: declared.authorization == Authorization::None,

@@ -125,11 +125,19 @@ pub(crate) struct Refusal {
     /// AWS's error code: `NotFoundException`.
     pub(crate) code: String,
     pub(crate) message: String,
+    /// The parameter at fault, where the service names it: MSK's `invalidParameter`.
+    pub(crate) parameter: Option<String>,
 }
 
 impl Refusal {
     /// A refusal with AWS's status and code.
     pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into() }
+        Self { status, code: code.to_owned(), message: message.into(), parameter: None }
+    }
+
+    /// The same, naming the parameter at fault.
+    pub(crate) fn at_parameter(mut self, parameter: impl Into<String>) -> Self {
+        self.parameter = Some(parameter.into());
+        self
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! A transaction is one line of the journal and one `write`, so that a kill leaves either all of it or none. Opening
 //! reads the journal, drops a torn last line, and rewrites what is left.
+//!
+//! A table whose name begins with `~` is of this process only: it takes part in transactions, but not in the journal.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -26,8 +29,62 @@ struct Entry {
 
 struct Inner {
     tables: Tables,
-    journal: Option<File>,
+    journal: Option<Journal>,
 }
+
+/// The file of all changes.
+struct Journal {
+    folder: PathBuf,
+    file: File,
+    /// Bytes of complete lines.
+    length: u64,
+    /// The same, when it last held no more than the records that there are.
+    compact: u64,
+}
+
+/// A journal that is shorter isn't worth rewriting.
+const SHORT: u64 = 1 << 20;
+
+impl Journal {
+    /// Appends a line, or nothing: after a disk that was full for a moment, the next line must not follow half a line.
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(line) {
+            self.file.set_len(self.length)?;
+            return Err(error);
+        }
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    /// Whether most of it is about what has changed since.
+    fn is_long(&self) -> bool {
+        self.length > SHORT && self.length > 4 * self.compact
+    }
+
+    /// Writes a journal of the records that there are, and puts it in the place of the one that is there.
+    fn rewrite(folder: &Path, tables: &Tables) -> io::Result<Self> {
+        // Not a random name: what a kill leaves here is in nobody's way. The folder's lock keeps others out.
+        let fresh = folder.join("state.jsonl.new");
+        File::create(&fresh)?;
+        let file = OpenOptions::new().append(true).open(&fresh)?;
+        let mut lines = io::BufWriter::new(&file);
+        let mut length = 0;
+        for (table, records) in tables.iter().filter(|(table, _)| is_kept(table)) {
+            for (key, value) in records {
+                let entry = Entry { table: table.clone(), key: key.clone(), value: Some(value.clone()) };
+                let line = line(&[entry])?;
+                lines.write_all(&line)?;
+                length += line.len() as u64;
+            }
+        }
+        lines.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&fresh, folder.join(JOURNAL))?;
+        Ok(Self { folder: folder.to_owned(), file, length, compact: length })
+    }
+}
+
+/// The journal's name in the folder.
+const JOURNAL: &str = "state.jsonl";
 
 /// The sandbox's memory.
 pub(crate) struct Store(Mutex<Inner>);
@@ -43,22 +100,43 @@ impl Store {
     /// # Errors
     /// Where the journal can't be read or written, or one of its complete lines isn't ours.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        let path = folder.join("state.jsonl");
-        let tables = match fs::read(&path) {
-            Ok(bytes) => replay(&bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Tables::new(),
+        let bytes = match fs::read(folder.join(JOURNAL)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        let mut compact = tempfile::NamedTempFile::new_in(folder)?;
-        for (table, records) in &tables {
-            for (key, value) in records {
-                let entry = Entry { table: table.clone(), key: key.clone(), value: Some(value.clone()) };
-                compact.write_all(&line(&[entry])?)?;
-            }
-        }
-        compact.persist(&path).map_err(|error| error.error)?;
-        let journal = OpenOptions::new().append(true).open(&path)?;
+        let tables = replay(&bytes)?;
+        let journal = Journal::rewrite(folder, &tables)?;
         Ok(Self(Mutex::new(Inner { tables, journal: Some(journal) })))
+    }
+
+    /// Looks at the tables, alone.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&Transaction<'_>) -> R) -> R {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&Transaction { tables: &inner.tables, changed: BTreeMap::new() })
+    }
+
+    /// How many records each table has that is kept.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = inner.tables.iter().filter(|(table, records)| is_kept(table) && !records.is_empty());
+        kept.map(|(table, records)| (table.clone(), records.len())).collect()
+    }
+
+    /// Removes every record for which `keep`, given its table and key, doesn't hold, in one transaction.
+    ///
+    /// # Errors
+    /// Those of writing the journal.
+    pub(crate) fn retain(&self, keep: impl Fn(&str, &str) -> bool) -> io::Result<()> {
+        self.transact(|transaction| {
+            let tables = transaction.tables;
+            for (table, records) in tables {
+                for key in records.keys().filter(|key| !keep(table, key)) {
+                    transaction.delete(table, key);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Runs `work` on the tables, alone. What it changed is kept where it returns `Ok`, and undone where it doesn't.
@@ -79,15 +157,29 @@ impl Store {
         }
         let entries: Vec<Entry> =
             changed.into_iter().map(|((table, key), value)| Entry { table, key, value }).collect();
-        if let Some(journal) = journal {
-            journal.write_all(&line(&entries)?)?;
+        if let Some(journal) = journal
+            && let kept = entries.iter().filter(|entry| is_kept(&entry.table)).collect::<Vec<_>>()
+            && !kept.is_empty()
+        {
+            journal.append(&line(&kept)?)?;
         }
         apply(tables, entries);
+        if let Some(journal) = journal
+            && journal.is_long()
+            // Where that fails, the long one goes on.
+            && let Ok(fresh) = Journal::rewrite(&journal.folder, tables)
+        {
+            *journal = fresh;
+        }
         Ok(result)
     }
 }
 
-fn line(entries: &[Entry]) -> io::Result<Vec<u8>> {
+fn is_kept(table: &str) -> bool {
+    !table.starts_with('~')
+}
+
+fn line(entries: &[impl Serialize]) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(entries)?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -141,6 +233,35 @@ impl Transaction<'_> {
         records.into_iter().filter_map(|(key, value)| Some((key.to_owned(), T::deserialize(value?).ok()?))).collect()
     }
 
+    /// The records of a table whose keys begin with `prefix` and come after `after`, ordered by key.
+    pub(crate) fn list_prefix<T: DeserializeOwned>(&self, table: &str, prefix: &str, after: &str) -> Vec<(String, T)> {
+        let begins = |key: &str| key.starts_with(prefix);
+        let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
+        let mut records: BTreeMap<&str, Option<&Value>> = BTreeMap::new();
+        if let Some(kept) = self.tables.get(table) {
+            let range = kept.range::<str, _>((from, Bound::Unbounded)).take_while(|(key, _)| begins(key));
+            records.extend(range.map(|(key, value)| (key.as_str(), Some(value))));
+        }
+        for ((changed, key), value) in &self.changed {
+            if changed == table && begins(key) && key.as_str() > after {
+                records.insert(key, value.as_ref());
+            }
+        }
+        records.into_iter().filter_map(|(key, value)| Some((key.to_owned(), T::deserialize(value?).ok()?))).collect()
+    }
+
+    /// Whether a table has a record whose key begins with `prefix`.
+    pub(crate) fn has_prefix(&self, table: &str, prefix: &str) -> bool {
+        let begins = |key: &str| key.starts_with(prefix);
+        let changes = || self.changed.iter().filter(|((changed, key), _)| changed == table && begins(key));
+        let is_gone = |key: &str| changes().any(|((_, changed), value)| changed == key && value.is_none());
+        changes().any(|(_, value)| value.is_some())
+            || self.tables.get(table).is_some_and(|kept| {
+                let range = kept.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+                range.take_while(|(key, _)| begins(key)).any(|(key, _)| !is_gone(key))
+            })
+    }
+
     /// Adds or replaces a record.
     ///
     /// # Errors
@@ -156,3 +277,6 @@ impl Transaction<'_> {
         self.changed.insert((table.to_owned(), key.to_owned()), None);
     }
 }
+
+#[cfg(test)]
+mod tests;

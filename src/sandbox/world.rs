@@ -1,5 +1,7 @@
 //! What all services of one sandbox share: its settings, its memory, and the clock.
 
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -52,6 +54,12 @@ pub struct Fault {
     pub times: u32,
 }
 
+/// The table of ports: `rest-proxy` and the like to a number.
+pub(crate) const PORTS: &str = "sandbox/ports";
+
+/// The table of how often each fault of the settings, by its index, has struck.
+const FAULTS_TAKEN: &str = "~faults";
+
 /// One sandbox.
 pub(crate) struct World {
     pub(crate) settings: Settings,
@@ -64,6 +72,66 @@ impl World {
     /// When something that starts now has settled.
     pub(crate) fn settled_at(&self) -> Millis {
         now() + self.settings.settle.as_millis() as Millis
+    }
+
+    /// Whether the fault `what` of an operation is due. One that is due is used up by asking.
+    pub(crate) fn take_fault(&self, service: &str, operation: &str, what: &str) -> bool {
+        self.take_fault_where(service, operation, |fault| fault.what == what).is_some()
+    }
+
+    /// The first fault of an operation that is due and that `wanted` holds for; it is used up by asking.
+    pub(crate) fn take_fault_where(
+        &self,
+        service: &str,
+        operation: &str,
+        wanted: impl Fn(&Fault) -> bool,
+    ) -> Option<&Fault> {
+        if self.settings.faults.is_empty() {
+            return None;
+        }
+        let taken = self.store.transact(|transaction| {
+            for (index, fault) in self.settings.faults.iter().enumerate() {
+                let key = index.to_string();
+                let times: u32 = transaction.get(FAULTS_TAKEN, &key).unwrap_or(0);
+                if fault.service == service && fault.operation == operation && wanted(fault) && times < fault.times {
+                    transaction.put(FAULTS_TAKEN, &key, &(times + 1))?;
+                    return Ok(Some(fault));
+                }
+            }
+            Ok::<_, std::io::Error>(None)
+        });
+        // The counts are of this process only, so there is nothing that could fail to be written.
+        taken.unwrap_or(None)
+    }
+
+    /// The loopback port of a thing, as `rest-proxy` or `invoke-<api id>`: chosen free once, and the same ever after.
+    ///
+    /// # Errors
+    /// Where the machine has no free port, and where the choice can't be kept.
+    pub(crate) fn port(&self, name: &str) -> Result<u16, Refusal> {
+        self.store.transact(|transaction| {
+            if let Some(port) = transaction.get(PORTS, name) {
+                return Ok(port);
+            }
+            let reserved: BTreeSet<u16> = transaction.list(PORTS).into_iter().map(|(_, port)| port).collect();
+            let port = free_port(&reserved)?;
+            transaction.put(PORTS, name, &port)?;
+            Ok(port)
+        })
+    }
+}
+
+/// A loopback port that nothing listens on and that isn't reserved.
+fn free_port(reserved: &BTreeSet<u16>) -> std::io::Result<u16> {
+    // All are held until one fits: otherwise the system would offer the same one again.
+    let mut held = Vec::new();
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        if !reserved.contains(&port) {
+            return Ok(port);
+        }
+        held.push(listener);
     }
 }
 
@@ -78,5 +146,47 @@ pub(crate) fn now() -> Millis {
 impl From<std::io::Error> for Refusal {
     fn from(error: std::io::Error) -> Self {
         Self::new(500, "InternalFailure", format!("the sandbox could not write its state: {error}"))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn world(faults: &[&str]) -> World {
+        let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        World {
+            settings: Settings { faults, ..Settings::default() },
+            store: Store::in_memory(),
+            folder: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn a_fault_strikes_as_often_as_it_says() {
+        let world = world(&["kafkaconnect:UpdateConnector:rollback:2"]);
+        assert!(!world.take_fault("kafkaconnect", "UpdateConnector", "500"));
+        assert!(!world.take_fault("kafkaconnect", "CreateConnector", "rollback"));
+        assert!(world.take_fault("kafkaconnect", "UpdateConnector", "rollback"));
+        assert!(world.take_fault("kafkaconnect", "UpdateConnector", "rollback"));
+        assert!(!world.take_fault("kafkaconnect", "UpdateConnector", "rollback"));
+    }
+
+    #[test]
+    fn faults_of_one_operation_strike_one_after_the_other() {
+        let world = world(&["iam:GetRole:503:1", "iam:GetRole:Throttling:1"]);
+        let next = || world.take_fault_where("iam", "GetRole", |_| true).map(|fault| fault.what.clone());
+        assert_eq!([next(), next(), next()], [Some("503".to_owned()), Some("Throttling".to_owned()), None]);
+    }
+
+    #[test]
+    fn a_port_stays_and_no_two_names_share_one() {
+        let world = world(&[]);
+        let rest_proxy = world.port("rest-proxy").unwrap();
+        let ports: BTreeSet<u16> = (0..50).map(|id| world.port(&format!("invoke-{id}")).unwrap()).collect();
+        assert_eq!(ports.len(), 50);
+        assert!(!ports.contains(&rest_proxy));
+        assert_eq!(world.port("rest-proxy").unwrap(), rest_proxy);
     }
 }

@@ -1,0 +1,201 @@
+//! What happens while a plan is executed: spinners on a terminal, plain lines elsewhere, JSON when asked.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{DIM, GREEN, RED, Style, tell};
+use crate::engine::execute::{Event, Verb};
+use crate::engine::plan::Plan;
+
+/// How many running steps have a line of their own on a terminal.
+const LINES: usize = 12;
+/// How often a line without a terminal repeats what is still waited for.
+const REPEAT: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_millis(120);
+
+/// The line that shows, on a terminal, that things are being read. It goes when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Reading(Option<ProgressBar>);
+
+impl Reading {
+    pub(super) fn new(count: usize, style: Style) -> Self {
+        let shown = !style.quiet && !style.json && io::stderr().is_terminal();
+        Self(shown.then(|| {
+            let bar = ProgressBar::new_spinner().with_message(format!("reading {count} resources"));
+            bar.enable_steady_tick(TICK);
+            bar
+        }))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows an execution.
+pub(crate) struct Progress {
+    titles: Vec<(String, Verb)>,
+    began: BTreeMap<usize, (Instant, Instant)>,
+    sink: Sink,
+}
+
+enum Sink {
+    Terminal { bars: MultiProgress, total: ProgressBar, shown: BTreeMap<usize, ProgressBar> },
+    Lines,
+    Json,
+    Nothing,
+}
+
+impl Progress {
+    pub(crate) fn new(plan: &Plan, style: Style) -> Self {
+        let titles = plan.steps.iter().map(|step| (step.address.to_string(), step.work.verb())).collect();
+        let sink = if style.quiet {
+            Sink::Nothing
+        } else if style.json {
+            Sink::Json
+        } else if io::stderr().is_terminal() {
+            let bars = MultiProgress::new();
+            let total = bars.add(ProgressBar::new(plan.changes().count() as u64));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} of {len} steps, {elapsed}") {
+                total.set_style(style);
+            }
+            total.enable_steady_tick(TICK);
+            Sink::Terminal { bars, total, shown: BTreeMap::new() }
+        } else {
+            Sink::Lines
+        };
+        Self { titles, began: BTreeMap::new(), sink }
+    }
+
+    /// Takes in one event.
+    pub(crate) fn tell(&mut self, event: Event) {
+        match &mut self.sink {
+            Sink::Nothing => {}
+            Sink::Json => self.as_json(&event),
+            Sink::Lines => self.as_line(event),
+            Sink::Terminal { .. } => self.on_terminal(event),
+        }
+    }
+
+    /// Takes everything that moves off the screen.
+    pub(crate) fn end(self) {
+        if let Sink::Terminal { bars, total, .. } = self.sink {
+            total.finish_and_clear();
+            let _ = bars.clear();
+        }
+    }
+
+    fn as_json(&self, event: &Event) {
+        let (step, what, more) = match event {
+            Event::Started { step } => (step, "started", json!({})),
+            Event::Noted { step, state } => (step, "state", json!({ "state": state })),
+            Event::Finished { step, elapsed, kept } => {
+                (step, "finished", json!({ "seconds": elapsed.as_secs_f64(), "kept": kept }))
+            }
+            Event::Failed { step, elapsed, error } => {
+                (step, "failed", json!({ "seconds": elapsed.as_secs_f64(), "error": error }))
+            }
+            Event::Skipped { step } => (step, "skipped", json!({})),
+        };
+        let (address, verb) = &self.titles[*step];
+        let mut line = json!({ "event": what, "address": address, "action": verb.to_string() });
+        if let (Some(line), serde_json::Value::Object(more)) = (line.as_object_mut(), more) {
+            line.extend(more);
+        }
+        tell(&format!("{line}\n"));
+    }
+
+    fn as_line(&mut self, event: Event) {
+        match event {
+            Event::Started { step } => {
+                self.began.insert(step, (Instant::now(), Instant::now()));
+            }
+            Event::Noted { step, state } => {
+                let Some((began, told)) = self.began.get_mut(&step) else { return };
+                if told.elapsed() >= REPEAT {
+                    *told = Instant::now();
+                    tell(&format!("{}: {state}, {}\n", self.titles[step].0, seconds(began.elapsed())));
+                }
+            }
+            event => {
+                if let Some(line) = self.ending(&event) {
+                    tell(&line);
+                }
+            }
+        }
+    }
+
+    /// The line that tells how a step ended.
+    fn ending(&self, event: &Event) -> Option<String> {
+        let title = |step: &usize| &self.titles[*step].0;
+        Some(match event {
+            Event::Finished { step, kept: None, elapsed } => {
+                let done = match self.titles[*step].1 {
+                    Verb::Create => "created",
+                    Verb::Update => "changed",
+                    Verb::Replace => "replaced",
+                    Verb::Delete => "deleted",
+                    Verb::Keep => return None,
+                };
+                format!("{GREEN}{}{GREEN:#}: {done}, {DIM}{}{DIM:#}\n", title(step), seconds(*elapsed))
+            }
+            // Told once, with its reason, at the end.
+            Event::Finished { .. } => return None,
+            Event::Failed { step, elapsed, .. } => {
+                format!("{RED}{}{RED:#}: failed, {}\n", title(step), seconds(*elapsed))
+            }
+            Event::Skipped { step } => format!("{}: not begun\n", title(step)),
+            Event::Started { .. } | Event::Noted { .. } => return None,
+        })
+    }
+
+    fn on_terminal(&mut self, event: Event) {
+        let line = self.ending(&event);
+        let Sink::Terminal { bars, total, shown } = &mut self.sink else { return };
+        match &event {
+            Event::Started { step } if shown.len() < LINES && self.titles[*step].1 != Verb::Keep => {
+                let bar = bars.insert_before(total, ProgressBar::new_spinner());
+                let (address, verb) = &self.titles[*step];
+                bar.set_prefix(format!("{verb} {address}"));
+                if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix} {elapsed:.dim} {msg:.dim}") {
+                    bar.set_style(style);
+                }
+                bar.enable_steady_tick(TICK);
+                shown.insert(*step, bar);
+            }
+            Event::Started { .. } | Event::Skipped { .. } => {}
+            Event::Noted { step, state } => {
+                if let Some(bar) = shown.get(step) {
+                    bar.set_message(state.clone());
+                }
+            }
+            Event::Finished { step, .. } | Event::Failed { step, .. } => {
+                if let Some(bar) = shown.remove(step) {
+                    bar.finish_and_clear();
+                    bars.remove(&bar);
+                }
+                if self.titles[*step].1 != Verb::Keep {
+                    total.inc(1);
+                }
+            }
+        }
+        if let Some(line) = line {
+            bars.suspend(|| tell(&line));
+        }
+    }
+}
+
+fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        whole if whole >= 60 => format!("{}m {:02}s", whole / 60, whole % 60),
+        _ => format!("{:.1}s", elapsed.as_secs_f32()),
+    }
+}

@@ -1,0 +1,250 @@
+//! The MSK cluster: read-only. It is found, looked at, and never made, changed or deleted.
+
+use async_trait::async_trait;
+use aws_sdk_kafka::operation::get_bootstrap_brokers::GetBootstrapBrokersOutput;
+use aws_sdk_kafka::types::{Cluster as Description, ClusterState, ClusterType};
+use serde_json::Value;
+
+use super::Shared;
+use crate::aws::{found, sent};
+use crate::engine::{
+    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress, Removal,
+    Resource, Result, State,
+};
+use crate::manifest::{self, Access, Auth, ClusterReference};
+
+/// The oldest Kafka version whose topics MSK's topic API manages.
+/// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
+const TOPIC_API_SINCE: (u32, u32) = (3, 6);
+
+/// An existing cluster.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    context: Shared,
+    declared: manifest::Cluster,
+    /// Whether topics are to be managed on it.
+    has_topics: bool,
+    address: Address,
+}
+
+/// The address of a manifest's cluster.
+pub(crate) fn address(declared: &manifest::Cluster) -> Address {
+    let name = match &declared.reference {
+        ClusterReference::Name(name) => name,
+        // arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID
+        ClusterReference::Arn(arn) => arn.split('/').nth(1).unwrap_or(arn),
+    };
+    Address::new("cluster", name)
+}
+
+impl Cluster {
+    pub(crate) fn new(context: Shared, declared: &manifest::Cluster, has_topics: bool) -> Self {
+        Self { context, declared: declared.clone(), has_topics, address: address(declared) }
+    }
+
+    async fn find(&self) -> Result<Option<Description>> {
+        let kafka = &self.context.clients.kafka;
+        match &self.declared.reference {
+            ClusterReference::Arn(arn) => {
+                let answer = found(kafka.describe_cluster_v2().cluster_arn(arn).send().await)?;
+                Ok(answer.and_then(|answer| answer.cluster_info))
+            }
+            ClusterReference::Name(name) => {
+                let mut pages = kafka.list_clusters_v2().cluster_name_filter(name).into_paginator().items().send();
+                while let Some(cluster) = pages.next().await {
+                    let cluster = sent(cluster)?;
+                    // The filter is a prefix.
+                    if cluster.cluster_name() == Some(name) {
+                        return Ok(Some(cluster));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// What keeps this cluster from being used as the manifest asks.
+    fn unusable(&self, cluster: &Description) -> Option<String> {
+        if let Some(state @ (ClusterState::Creating | ClusterState::Deleting | ClusterState::Failed)) = cluster.state()
+        {
+            return Some(format!("it is {state}; wait until it is ACTIVE, or name another cluster"));
+        }
+        if !self.has_topics {
+            return None;
+        }
+        if cluster.cluster_type() == Some(&ClusterType::Serverless) {
+            return Some(
+                "it is Serverless, whose topics the MSK topic API does not manage; use a provisioned cluster, or leave \
+                 `topics` out of this manifest"
+                    .to_owned(),
+            );
+        }
+        let version = version(cluster)?;
+        (number(version)? < TOPIC_API_SINCE).then(|| {
+            format!(
+                "it runs Kafka {version}, and the MSK topic API needs 3.6.0 or later; upgrade the cluster, or leave \
+                 `topics` out of this manifest"
+            )
+        })
+    }
+
+    /// The brokers of the listener that this manifest's clients use.
+    fn brokers<'a>(&self, brokers: &'a GetBootstrapBrokersOutput) -> Option<&'a str> {
+        match (self.declared.auth, self.declared.access) {
+            (Auth::Iam, Access::Private) => brokers.bootstrap_broker_string_sasl_iam(),
+            (Auth::Iam, Access::Public) => brokers.bootstrap_broker_string_public_sasl_iam(),
+            (Auth::Tls, Access::Private) => brokers.bootstrap_broker_string_tls(),
+            (Auth::Tls, Access::Public) => brokers.bootstrap_broker_string_public_tls(),
+            (Auth::Plaintext, _) => brokers.bootstrap_broker_string(),
+        }
+    }
+
+    fn output(&self, cluster: &Description, brokers: &GetBootstrapBrokersOutput) -> Result<Output> {
+        let arn = cluster.cluster_arn().ok_or("AWS did not tell its ARN")?;
+        let Some(used) = self.brokers(brokers) else {
+            return Err(format!(
+                "it has no {:?} {:?} listener; it has: {}. Set `cluster.auth` and `cluster.access` to one of those, or \
+                 turn that listener on",
+                self.declared.access,
+                self.declared.auth,
+                listeners(brokers).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+            )
+            .to_lowercase()
+            .into());
+        };
+        let (subnets, security_groups) = network(cluster);
+        let mut output = Output::new()
+            .with("arn", arn)
+            .with("name", cluster.cluster_name().unwrap_or_default())
+            .with("bootstrap_brokers", used)
+            .with("subnets", subnets)
+            .with("security_groups", security_groups);
+        for (name, addresses) in listeners(brokers) {
+            output = output.with(&format!("bootstrap_brokers_{name}"), addresses);
+        }
+        if let Some(version) = version(cluster) {
+            output = output.with("kafka_version", version);
+        }
+        if let Some(zookeeper) = cluster.provisioned().and_then(|cluster| cluster.zookeeper_connect_string()) {
+            output = output.with("zookeeper", zookeeper);
+        }
+        Ok(output)
+    }
+}
+
+/// Every listener that there is, by the name that it has among the outputs.
+fn listeners(brokers: &GetBootstrapBrokersOutput) -> impl Iterator<Item = (&'static str, &str)> {
+    [
+        ("plaintext", brokers.bootstrap_broker_string()),
+        ("tls", brokers.bootstrap_broker_string_tls()),
+        ("scram", brokers.bootstrap_broker_string_sasl_scram()),
+        ("iam", brokers.bootstrap_broker_string_sasl_iam()),
+        ("public_tls", brokers.bootstrap_broker_string_public_tls()),
+        ("public_scram", brokers.bootstrap_broker_string_public_sasl_scram()),
+        ("public_iam", brokers.bootstrap_broker_string_public_sasl_iam()),
+    ]
+    .into_iter()
+    .filter_map(|(name, addresses)| Some((name, addresses?)))
+}
+
+fn version(cluster: &Description) -> Option<&str> {
+    cluster.provisioned()?.current_broker_software_info()?.kafka_version()
+}
+
+/// `3.8.x` and `3.6.0` as (3, 8) and (3, 6).
+fn number(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// The subnets and security groups of the brokers, sorted.
+fn network(cluster: &Description) -> (Value, Value) {
+    let mut subnets = Vec::new();
+    let mut groups = Vec::new();
+    if let Some(nodes) = cluster.provisioned().and_then(|provisioned| provisioned.broker_node_group_info()) {
+        subnets.extend_from_slice(nodes.client_subnets());
+        groups.extend_from_slice(nodes.security_groups());
+    }
+    for vpc in cluster.serverless().map(|serverless| serverless.vpc_configs()).unwrap_or_default() {
+        subnets.extend_from_slice(vpc.subnet_ids());
+        groups.extend_from_slice(vpc.security_group_ids());
+    }
+    subnets.sort();
+    groups.sort();
+    (subnets.into(), groups.into())
+}
+
+#[async_trait]
+impl Resource for Cluster {
+    fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn needs(&self) -> &[Address] {
+        &[]
+    }
+
+    fn desired(&self, _known: &Outputs) -> Fields {
+        Fields::new()
+    }
+
+    fn on_change(&self, _change: &FieldChange) -> OnChange {
+        OnChange::Refuse("a cluster is never changed".to_owned())
+    }
+
+    fn on_destroy(&self, _state: &State) -> OnDestroy {
+        OnDestroy::Ignore
+    }
+
+    fn must_exist(&self) -> Option<String> {
+        let clients = &self.context.clients;
+        Some(format!(
+            "account {} has no such MSK cluster in {}; make it first, or correct `cluster`, `region` or the credentials",
+            clients.account, clients.region
+        ))
+    }
+
+    async fn read(&self, _known: &Outputs) -> Result<Observed> {
+        let Some(cluster) = self.find().await? else { return Ok(Observed::absent()) };
+        if let Some(reason) = self.unusable(&cluster) {
+            return Err(reason.into());
+        }
+        let arn = cluster.cluster_arn().unwrap_or_default();
+        let brokers = sent(self.context.clients.kafka.get_bootstrap_brokers().cluster_arn(arn).send().await)?;
+        let output = self.output(&cluster, &brokers)?;
+        Ok(Observed::present(State { fields: Fields::new(), output, label: None }, Owner::Ours))
+    }
+
+    async fn create(&self, _known: &Outputs, _progress: &Progress) -> Result<State> {
+        Err("a cluster is never made by this tool".into())
+    }
+
+    async fn update(&self, change: &Change, _known: &Outputs, _progress: &Progress) -> Result<State> {
+        Ok(change.current.clone())
+    }
+
+    async fn delete(&self, _state: &State, _progress: &Progress) -> Result<Removal> {
+        Ok(Removal::Kept("a cluster is never deleted by this tool".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(number("3.6.0"), Some((3, 6)));
+        assert!(number("2.8.1") < Some(TOPIC_API_SINCE));
+        assert!(number("3.10.x") > Some(TOPIC_API_SINCE));
+        assert_eq!(number("latest"), None);
+    }
+
+    #[test]
+    fn a_cluster_is_addressed_by_its_name_however_it_is_found() {
+        let arn = "arn:aws:kafka:us-east-1:123456789012:cluster/events/7a5c-1".to_owned();
+        let declared =
+            manifest::Cluster { reference: ClusterReference::Arn(arn), auth: Auth::Iam, access: Access::Private };
+        assert_eq!(address(&declared).to_string(), "cluster/events");
+    }
+}

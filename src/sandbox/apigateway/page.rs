@@ -1,0 +1,60 @@
+//! Lists in pages: `limit` and `position`.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::refusal::{bad_request, malformed};
+use crate::sandbox::call::{Call, Refusal};
+
+/// How many items a page has where the request doesn't say.
+const DEFAULT_LIMIT: usize = 25;
+/// How many it has at most.
+const GREATEST_LIMIT: usize = 500;
+
+/// Which part of a list is asked for.
+pub(super) struct Page {
+    after: Option<String>,
+    limit: usize,
+}
+
+impl Page {
+    /// What the query says.
+    ///
+    /// # Errors
+    /// Where `limit` isn't a positive number, or `position` isn't one that was given out.
+    pub(super) fn of(call: &Call) -> Result<Self, Refusal> {
+        let limit = match call.query("limit") {
+            None => DEFAULT_LIMIT,
+            Some(text) => text.parse().map_err(|_| {
+                malformed(format!("{text} can not be converted to an Integer; send a limit from 1 to 500"))
+            })?,
+        };
+        if limit == 0 {
+            return Err(bad_request("Invalid limit specified; send a limit from 1 to 500"));
+        }
+        let after = call.query("position").filter(|position| !position.is_empty()).map(decode).transpose()?;
+        Ok(Self { after, limit: limit.min(GREATEST_LIMIT) })
+    }
+
+    /// The page of `items`, which are ordered by their keys, as the HAL list that AWS answers.
+    pub(super) fn of_items<T: Serialize>(&self, items: impl IntoIterator<Item = (String, T)>) -> Value {
+        let mut rest = items.into_iter().skip_while(|(key, _)| self.after.as_ref().is_some_and(|after| key <= after));
+        let page: Vec<(String, T)> = rest.by_ref().take(self.limit).collect();
+        let more = rest.next().is_some();
+        let mut reply = json!({ "item": page.iter().map(|(_, item)| item).collect::<Vec<_>>() });
+        if let Some((last, _)) = page.last().filter(|_| more) {
+            reply["position"] = Value::String(URL_SAFE_NO_PAD.encode(last));
+        }
+        reply
+    }
+}
+
+fn decode(position: &str) -> Result<String, Refusal> {
+    URL_SAFE_NO_PAD
+        .decode(position)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| bad_request("Invalid position parameter specified"))
+}

@@ -1,0 +1,149 @@
+//! Whether a connector would work: what MSK Connect finds out in the minutes after a call is decided here at once.
+//!
+//! In the order in which a connector meets them: its role, the cluster, the rights of the worker, the configuration,
+//! the topics, and where the records go.
+//!
+//! `InvalidInput.InvalidConnectorConfiguration` and its words are AWS's (seen in terraform-aws-modules' issue 10 of
+//! terraform-aws-msk-kafka-cluster). AWS documents no other codes; the rest follow that one's form.
+
+mod configuration;
+mod permissions;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::connectors::{Connector, Settings, StateDescription};
+use super::creation::SERVICE;
+use super::{plugins, worker_configurations};
+use crate::sandbox::call::Refusal;
+use crate::sandbox::iam::{self, Assumption};
+use crate::sandbox::kafka::{self, Cluster, Listener};
+use crate::sandbox::s3;
+use crate::sandbox::world::{ACCOUNT, World};
+
+/// The classes of this connector are known well enough to look at what it is configured with.
+const S3_SINK: &str = "io.confluent.connect.s3.S3SinkConnector";
+
+/// A connector, with the settings that it is to have.
+struct Subject<'a> {
+    world: &'a World,
+    connector: &'a Connector,
+    settings: &'a Settings,
+    cluster: Cluster,
+    classes: BTreeSet<String>,
+    /// The connector's configuration over that of its workers, as Kafka Connect has it for converters.
+    effective: BTreeMap<String, String>,
+}
+
+type Finding = Result<(), StateDescription>;
+
+/// Looks whether a connector would run with some settings. The inner error is why it wouldn't.
+///
+/// # Errors
+/// Where the sandbox itself fails.
+pub(super) fn examine(world: &World, connector: &Connector, settings: &Settings) -> Result<Finding, Refusal> {
+    if let Err(fault) = check_trust(world, connector) {
+        return Ok(Err(fault));
+    }
+    let cluster = match reach_cluster(world, connector)? {
+        Ok(cluster) => cluster,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let mut effective = match &settings.worker_configuration {
+        Some(used) => {
+            world.store.read(|transaction| worker_configurations::find(transaction, &used.arn))?.0.properties()
+        }
+        None => BTreeMap::new(),
+    };
+    effective.extend(settings.configuration.clone());
+    let classes = plugins::classes(world, &settings.plugin.arn);
+    Ok(Subject { world, connector, settings, cluster, classes, effective }.examine())
+}
+
+fn check_trust(world: &World, connector: &Connector) -> Finding {
+    let role = &connector.fixed.role;
+    match iam::service_may_assume(world, role, SERVICE, ACCOUNT, &connector.arn) {
+        Assumption::Allowed => Ok(()),
+        Assumption::NoSuchRole | Assumption::NotTrusted | Assumption::NotYet => Err(StateDescription::new(
+            "InvalidInput.InvalidServiceExecutionRole",
+            format!(
+                "MSK Connect can't assume the service execution role {role}. Its trust policy must let {SERVICE} assume it for {}.",
+                connector.arn
+            ),
+        )),
+    }
+}
+
+/// The cluster behind the bootstrap servers, where it listens there as the connector means to talk to it.
+fn reach_cluster(world: &World, connector: &Connector) -> Result<Result<Cluster, StateDescription>, Refusal> {
+    let servers = connector.fixed.bootstrap_servers();
+    let fault = |why: String| Err(StateDescription::new("InvalidInput.InvalidBootstrapServers", why));
+    let Some((cluster, listener)) = kafka::cluster_behind(world, &connector.region, servers)? else {
+        return Ok(fault(format!(
+            "Unable to connect to the bootstrap servers {servers}: no cluster listens there. Take them from GetBootstrapBrokers."
+        )));
+    };
+    let expected = match (connector.fixed.authentication.as_str(), connector.fixed.encryption.as_str()) {
+        ("IAM", _) => Listener::Iam,
+        (_, "TLS") => Listener::Tls,
+        _ => Listener::Plaintext,
+    };
+    if listener == expected {
+        return Ok(Ok(cluster));
+    }
+    let Connector { fixed, .. } = connector;
+    Ok(fault(format!(
+        "Unable to connect to the bootstrap servers {servers}: authentication {} with encryption {} needs the cluster's {expected:?} listener, and that is its {listener:?} one.",
+        fixed.authentication, fixed.encryption
+    )))
+}
+
+impl Subject<'_> {
+    fn examine(&self) -> Finding {
+        self.check_worker_permissions()?;
+        self.check_class()?;
+        self.check_configuration()?;
+        if !self.is_sink() {
+            return Ok(());
+        }
+        let topics = self.source_topics()?;
+        self.check_topic_permissions(&topics)?;
+        if self.class() == S3_SINK {
+            self.check_bucket()?;
+            self.check_bucket_permissions()?;
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.settings.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn class(&self) -> &str {
+        self.get("connector.class").unwrap_or_default()
+    }
+
+    /// By its name, which is how a person would tell too: what a class does can't be seen from outside.
+    fn is_sink(&self) -> bool {
+        self.class().contains("Sink")
+    }
+
+    fn check_bucket(&self) -> Finding {
+        let bucket = self.get("s3.bucket.name").unwrap_or_default();
+        let region = self.get("s3.region").unwrap_or(configuration::DEFAULT_S3_REGION);
+        match s3::bucket_region(self.world, bucket) {
+            None => Err(invalid(format!("Non-existent S3 bucket: {bucket}"))),
+            Some(found) if found == region => Ok(()),
+            Some(found) => Err(invalid(format!(
+                "The S3 bucket {bucket} is in the region {found}, and s3.region is {region}: requests are answered with 301 PermanentRedirect"
+            ))),
+        }
+    }
+}
+
+/// A configuration that the connector doesn't take, in AWS's words.
+fn invalid(message: impl std::fmt::Display) -> StateDescription {
+    StateDescription::new(
+        "InvalidInput.InvalidConnectorConfiguration",
+        format!("The connector configuration is invalid. Message: {message}"),
+    )
+}

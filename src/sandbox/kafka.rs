@@ -1,0 +1,87 @@
+//! Amazon MSK's control plane: clusters, their brokers, and topics through the topic API.
+//!
+//! Nothing runs in the background. A record says what was asked for and when, and every state is a function of the
+//! record and the clock, so that a restart in the middle of a CREATING changes nothing.
+
+mod brokers;
+mod clusters;
+mod creation;
+mod tags;
+mod topics;
+mod versions;
+
+pub(crate) use brokers::{Listener, cluster_behind};
+pub(crate) use clusters::Cluster;
+pub(crate) use creation::declare_cluster;
+pub(crate) use topics::{topic, topics};
+
+use super::call::{Call, PathValues, Refusal, Reply, Route, route};
+use super::world::{World, now};
+
+/// How many clusters there are in all regions, and how many topics in all clusters.
+pub(crate) fn count(world: &World) -> (usize, usize) {
+    let clusters = world.store.read(|transaction| transaction.list::<Cluster>(clusters::TABLE));
+    let clusters: Vec<Cluster> =
+        clusters.into_iter().map(|(_, cluster)| cluster).filter(|cluster| cluster.state(now()).is_some()).collect();
+    let topics = clusters.iter().map(|cluster| topics(world, cluster).len()).sum();
+    (clusters.len(), topics)
+}
+
+const fn at(method: &'static str, path: &'static str, operation: &'static str) -> Route {
+    Route { method, path, operation }
+}
+
+/// From botocore's `kafka/2018-11-14/service-2.json`.
+static ROUTES: &[Route] = &[
+    at("POST", "/api/v2/clusters", "CreateClusterV2"),
+    at("GET", "/api/v2/clusters", "ListClustersV2"),
+    at("GET", "/api/v2/clusters/{clusterArn}", "DescribeClusterV2"),
+    at("GET", "/v1/clusters", "ListClusters"),
+    at("GET", "/v1/clusters/{clusterArn}", "DescribeCluster"),
+    at("DELETE", "/v1/clusters/{clusterArn}", "DeleteCluster"),
+    at("GET", "/v1/clusters/{clusterArn}/bootstrap-brokers", "GetBootstrapBrokers"),
+    at("GET", "/v1/clusters/{clusterArn}/nodes", "ListNodes"),
+    at("GET", "/v1/kafka-versions", "ListKafkaVersions"),
+    at("POST", "/v1/clusters/{clusterArn}/topics", "CreateTopic"),
+    at("GET", "/v1/clusters/{clusterArn}/topics", "ListTopics"),
+    at("GET", "/v1/clusters/{clusterArn}/topics/{topicName}", "DescribeTopic"),
+    at("PUT", "/v1/clusters/{clusterArn}/topics/{topicName}", "UpdateTopic"),
+    at("DELETE", "/v1/clusters/{clusterArn}/topics/{topicName}", "DeleteTopic"),
+    at("GET", "/v1/clusters/{clusterArn}/topics/{topicName}/partitions", "DescribeTopicPartitions"),
+    at("GET", "/v1/tags/{resourceArn}", "ListTagsForResource"),
+    at("POST", "/v1/tags/{resourceArn}", "TagResource"),
+    at("DELETE", "/v1/tags/{resourceArn}", "UntagResource"),
+];
+
+/// The operation that a call is of, if it is one of MSK's that the sandbox knows.
+pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
+    route(ROUTES, &call.method, &call.path)
+}
+
+/// Does what a call asks for.
+///
+/// # Errors
+/// What MSK refuses, with MSK's status and code.
+pub(crate) async fn handle(world: &World, operation: &str, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
+    match operation {
+        "CreateClusterV2" => creation::create(world, call),
+        "DescribeCluster" => clusters::describe_v1(world, path),
+        "DescribeClusterV2" => clusters::describe_v2(world, path),
+        "ListClusters" => clusters::list_v1(world, call),
+        "ListClustersV2" => clusters::list_v2(world, call),
+        "DeleteCluster" => clusters::delete(world, path, call),
+        "GetBootstrapBrokers" => brokers::get_bootstrap_brokers(world, path),
+        "ListNodes" => brokers::list_nodes(world, path, call),
+        "ListKafkaVersions" => versions::list(call),
+        "CreateTopic" => topics::create(world, path, call),
+        "ListTopics" => topics::list(world, path, call),
+        "DescribeTopic" => topics::describe(world, path),
+        "DescribeTopicPartitions" => topics::describe_partitions(world, path, call),
+        "UpdateTopic" => topics::update(world, path, call),
+        "DeleteTopic" => topics::delete(world, path),
+        "TagResource" => tags::tag(world, path, call),
+        "UntagResource" => tags::untag(world, path, call),
+        "ListTagsForResource" => tags::list(world, path),
+        other => Err(Refusal::new(404, "UnknownOperationException", format!("MSK has no operation {other}."))),
+    }
+}

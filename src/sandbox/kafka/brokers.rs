@@ -1,0 +1,186 @@
+//! Brokers: the addresses at which clients reach a cluster, and its nodes.
+
+use serde_json::{Map, Value, json};
+
+use super::clusters::{self, Cluster, Kind};
+use super::versions;
+use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
+use crate::sandbox::rest_json::pages::Page;
+use crate::sandbox::rest_json::{bad_request, iso8601, path_value};
+use crate::sandbox::world::World;
+
+/// A bootstrap string names three brokers, however many there are.
+const BOOTSTRAP_BROKERS: u32 = 3;
+const PAGE_SIZE: usize = 10;
+
+/// A way to reach a cluster's brokers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listener {
+    /// Neither encryption nor authentication.
+    Plaintext,
+    /// TLS, without authentication or with certificates.
+    Tls,
+    /// SASL/SCRAM over TLS.
+    Scram,
+    /// IAM over TLS.
+    Iam,
+}
+
+impl Listener {
+    const ALL: [Self; 4] = [Self::Plaintext, Self::Tls, Self::Scram, Self::Iam];
+
+    /// The member of GetBootstrapBrokers' reply.
+    fn member(self) -> &'static str {
+        match self {
+            Self::Plaintext => "bootstrapBrokerString",
+            Self::Tls => "bootstrapBrokerStringTls",
+            Self::Scram => "bootstrapBrokerStringSaslScram",
+            Self::Iam => "bootstrapBrokerStringSaslIam",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Tls => "tls",
+            Self::Scram => "scram",
+            Self::Iam => "iam",
+        }
+    }
+
+    /// The listeners that a cluster's authentication and encryption open.
+    fn of(cluster: &Cluster) -> Vec<Self> {
+        let settings = match &cluster.kind {
+            Kind::Serverless { .. } => return vec![Self::Iam],
+            Kind::Provisioned { settings, .. } => settings,
+        };
+        let enabled = |method: &str| {
+            let pointer = format!("/clientAuthentication/{method}/enabled");
+            settings.pointer(&pointer).and_then(Value::as_bool).unwrap_or(false)
+        };
+        let in_transit = settings.pointer("/encryptionInfo/encryptionInTransit/clientBroker").and_then(Value::as_str);
+        let is_open = |listener: &Self| match listener {
+            Self::Plaintext => in_transit != Some("TLS") && enabled("unauthenticated"),
+            Self::Tls => in_transit != Some("PLAINTEXT") && (enabled("unauthenticated") || enabled("tls")),
+            Self::Scram => enabled("sasl/scram"),
+            Self::Iam => enabled("sasl/iam"),
+        };
+        Self::ALL.into_iter().filter(is_open).collect()
+    }
+}
+
+/// The bootstrap strings of a cluster, by listener: real addresses of this machine. Broker N of a listener has the port
+/// that the sandbox keeps under the name `broker-LISTENER-N-REGION-CLUSTER`.
+///
+/// # Errors
+/// Where no port is to be had.
+pub(crate) fn bootstrap(world: &World, cluster: &Cluster) -> Result<Vec<(Listener, String)>, Refusal> {
+    let brokers = match &cluster.kind {
+        Kind::Provisioned { brokers, .. } => (*brokers).min(BOOTSTRAP_BROKERS),
+        // One name that stands for them all.
+        Kind::Serverless { .. } => 1,
+    };
+    let address = |listener: Listener, broker: u32| {
+        let name = format!("broker-{}-{broker}-{}-{}", listener.label(), cluster.region, cluster.name);
+        world.port(&name).map(|port| format!("127.0.0.1:{port}"))
+    };
+    Listener::of(cluster)
+        .into_iter()
+        .map(|listener| {
+            let addresses: Result<Vec<_>, _> = (1..=brokers).map(|broker| address(listener, broker)).collect();
+            Ok((listener, addresses?.join(",")))
+        })
+        .collect()
+}
+
+/// The ACTIVE cluster of a region that listens at every one of some addresses, and the listener.
+///
+/// # Errors
+/// Where no port is to be had.
+pub(crate) fn cluster_behind(
+    world: &World,
+    region: &str,
+    servers: &str,
+) -> Result<Option<(Cluster, Listener)>, Refusal> {
+    for (cluster, state) in clusters::clusters(world, region) {
+        if state != "ACTIVE" {
+            continue;
+        }
+        for (listener, addresses) in bootstrap(world, &cluster)? {
+            let known: Vec<&str> = addresses.split(',').collect();
+            if servers.split(',').all(|server| known.contains(&server.trim())) {
+                return Ok(Some((cluster, listener)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn get_bootstrap_brokers(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
+    let arn = path_value(path, "clusterArn");
+    let (cluster, state) = world.store.read(|transaction| clusters::find(transaction, arn))?;
+    if state != "ACTIVE" {
+        let message = format!("Bootstrap brokers can't be told while the cluster is {state}.");
+        return Err(Refusal::new(409, "ConflictException", message));
+    }
+    let strings: Map<String, Value> = bootstrap(world, &cluster)?
+        .into_iter()
+        .map(|(listener, addresses)| (listener.member().to_owned(), Value::String(addresses)))
+        .collect();
+    Ok(Reply::json(&strings))
+}
+
+pub(super) fn list_nodes(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
+    let arn = path_value(path, "clusterArn");
+    let (cluster, _) = world.store.read(|transaction| clusters::find(transaction, arn))?;
+    let Kind::Provisioned { kafka_version, brokers, settings } = &cluster.kind else {
+        return Err(
+            bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn")
+        );
+    };
+    let page = Page::of(call, format!("ListNodes {arn}"), PAGE_SIZE)?;
+    let mut nodes: Vec<(String, Value)> = (1..=*brokers)
+        .map(|id| (format!("broker-{id:02}"), broker_node(&cluster, kafka_version, settings, id)))
+        .collect();
+    // MSK lists what keeps the metadata too: a client that counts brokers has to look at what each node is.
+    nodes.extend((1..=3).map(|id| (format!("metadata-{id:02}"), metadata_node(&cluster, kafka_version, id))));
+    Ok(Reply::json(&page.reply("nodeInfoList", nodes)))
+}
+
+fn broker_node(cluster: &Cluster, kafka_version: &str, settings: &Value, id: u32) -> Value {
+    let group = &settings["brokerNodeGroupInfo"];
+    let subnets: Vec<&str> =
+        group["clientSubnets"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let subnet = subnets.get((id as usize - 1) % subnets.len().max(1)).copied().unwrap_or_default();
+    json!({
+        "addedToClusterTime": iso8601(cluster.created),
+        "brokerNodeInfo": {
+            "attachedENIId": format!("eni-0a5b0c5d0e5f{id:05x}"),
+            "brokerId": f64::from(id),
+            "clientSubnet": subnet,
+            "clientVpcIpAddress": format!("10.0.{id}.10"),
+            "currentBrokerSoftwareInfo": {"kafkaVersion": kafka_version},
+            "endpoints": ["127.0.0.1"],
+        },
+        "instanceType": group["instanceType"],
+        "nodeARN": cluster.arn_of("broker", &format!("node-{id}")),
+        "nodeType": "BROKER",
+    })
+}
+
+fn metadata_node(cluster: &Cluster, kafka_version: &str, id: u32) -> Value {
+    let host = |letter: char| {
+        let uuid: String = cluster.uuid().chars().take(6).collect();
+        format!("{letter}-{id}.{}.{uuid}.c2.kafka.{}.amazonaws.com", cluster.name, cluster.region)
+    };
+    if versions::is_kraft(kafka_version) {
+        return json!({"controllerNodeInfo": {"endpoints": [host('c')]}});
+    }
+    json!({"zookeeperNodeInfo": {
+        "attachedENIId": format!("eni-0a5b0c5d0e60{id:05x}"),
+        "clientVpcIpAddress": format!("10.0.{id}.20"),
+        "endpoints": [host('z')],
+        "zookeeperId": f64::from(id),
+        "zookeeperVersion": "3.5.8",
+    }})
+}

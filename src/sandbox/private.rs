@@ -1,0 +1,119 @@
+//! The sandbox's own calls, under `/_sandbox/`: unsigned, not recorded in `--calls`, and no part of AWS.
+//!
+//! | call | does |
+//! | --- | --- |
+//! | `POST /_sandbox/cluster` with `{"name" or "arn": …, "region": …}` | makes the cluster where it doesn't exist, ACTIVE; answers with its description |
+//! | `GET /_sandbox/addresses`, `?api=ID` | the ports reserved on this machine; with `api`, one for that REST API too |
+//! | `GET /_sandbox/status` | where it listens, and how many things of each kind there are |
+//! | `POST /_sandbox/reset` | forgets everything but its ports |
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::call::{Call, Refusal, Reply};
+use super::world::{ACCOUNT, PORTS, World};
+use super::{connect, kafka, s3};
+
+/// Where private calls are.
+pub(crate) const PREFIX: &str = "/_sandbox/";
+
+/// The name of an API's port is this and its id.
+const INVOKE: &str = "invoke-";
+
+/// Does what a private call asks for.
+///
+/// # Errors
+/// 404 for what is no private call, 403 for one that a web page made, and those of the call.
+pub(crate) async fn handle(world: &World, endpoint: &str, call: &Call) -> Result<Reply, Refusal> {
+    refuse_web_pages(call)?;
+    match (call.method.as_str(), call.path.strip_prefix(PREFIX).unwrap_or_default()) {
+        ("POST", "cluster") => cluster(world, call),
+        ("GET", "addresses") => addresses(world, call),
+        ("GET", "status") => status(world, endpoint),
+        ("POST", "reset") => reset(world).await,
+        (method, path) => {
+            Err(Refusal::new(404, "NotFound", format!("there is no private call {method} {PREFIX}{path}")))
+        }
+    }
+}
+
+/// These calls carry no signature, so a page in a browser on this machine could make them: browsers say so in `Origin`,
+/// and a name that was rebound to the loopback address shows in `Host`.
+fn refuse_web_pages(call: &Call) -> Result<(), Refusal> {
+    let host = call.header("host").unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if call.header("origin").is_some() || !matches!(name, "127.0.0.1" | "localhost") {
+        return Err(Refusal::new(403, "Forbidden", "private calls are for programs on this machine, at 127.0.0.1"));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    name: Option<String>,
+    arn: Option<String>,
+    region: String,
+}
+
+fn cluster(world: &World, call: &Call) -> Result<Reply, Refusal> {
+    let invalid = |problem: String| Refusal::new(400, "BadRequest", problem);
+    let declaration: Declaration =
+        serde_json::from_slice(&call.body).map_err(|error| invalid(format!("not a cluster: {error}")))?;
+    match (declaration.name, declaration.arn) {
+        (Some(cluster), None) | (None, Some(cluster)) => {
+            Ok(Reply::json(&kafka::declare_cluster(world, &declaration.region, &cluster)?))
+        }
+        _ => Err(invalid("not a cluster: expected either name or arn".to_owned())),
+    }
+}
+
+fn addresses(world: &World, call: &Call) -> Result<Reply, Refusal> {
+    if let Some(api) = call.query("api") {
+        world.port(&format!("{INVOKE}{api}"))?;
+    }
+    let address = |port: u16| format!("http://127.0.0.1:{port}");
+    let rest_proxy = address(world.port("rest-proxy")?);
+    let ports: Vec<(String, u16)> = world.store.read(|transaction| transaction.list_prefix(PORTS, INVOKE, ""));
+    let invoke: serde_json::Map<String, Value> =
+        ports.into_iter().map(|(name, port)| (name[INVOKE.len()..].to_owned(), address(port).into())).collect();
+    Ok(Reply::json(&json!({ "rest_proxy": rest_proxy, "invoke": invoke, "account": ACCOUNT })))
+}
+
+/// What a status counts: a table, and what its records are.
+const COUNTED: [(&str, &str); 9] = [
+    ("connect.plugins", "plugins"),
+    ("connect.worker-configurations", "worker_configurations"),
+    ("connect.connectors", "connectors"),
+    ("iam/roles", "roles"),
+    ("iam/instance-profiles", "instance_profiles"),
+    ("apigateway/apis", "rest_apis"),
+    ("apigateway/keys", "api_keys"),
+    ("apigateway/plans", "usage_plans"),
+    ("s3/buckets", "buckets"),
+];
+
+fn status(world: &World, endpoint: &str) -> Result<Reply, Refusal> {
+    connect::sweep(world)?;
+    let records = world.store.counts();
+    let mut counts: serde_json::Map<String, Value> = COUNTED
+        .iter()
+        .map(|(table, name)| ((*name).to_owned(), records.get(*table).copied().unwrap_or_default().into()))
+        .collect();
+    let (clusters, topics) = kafka::count(world);
+    counts.insert("clusters".to_owned(), clusters.into());
+    counts.insert("topics".to_owned(), topics.into());
+    Ok(Reply::json(&json!({
+        "endpoint": endpoint,
+        "pid": std::process::id(),
+        "account": ACCOUNT,
+        "folder": world.folder,
+        "counts": counts,
+    })))
+}
+
+async fn reset(world: &World) -> Result<Reply, Refusal> {
+    world.store.retain(|table, name| table == PORTS && !name.starts_with(INVOKE))?;
+    s3::remove_unreferenced(world)?;
+    Ok(Reply::json(&json!({})))
+}

@@ -1,0 +1,47 @@
+//! Which services there are. S3 is not dispatched here: its bodies are streamed.
+
+use super::call::{Call, PathValues, Refusal, Reply};
+use super::world::World;
+use super::{apigateway, connect, iam, kafka, sts};
+
+/// The services, as the credential scope of a signature calls them.
+pub(crate) const SERVICES: [&str; 6] = ["apigateway", "iam", "kafka", "kafkaconnect", "s3", "sts"];
+
+/// The operation that a call asks for.
+pub(crate) fn operation(service: &str, call: &Call) -> Option<(&'static str, PathValues)> {
+    match service {
+        "apigateway" => apigateway::operation(call),
+        "iam" => iam::operation(call),
+        "kafka" => kafka::operation(call),
+        "kafkaconnect" => connect::operation(call),
+        "sts" => sts::operation(call),
+        _ => None,
+    }
+}
+
+/// Does what an operation asks for.
+///
+/// # Errors
+/// Those of the operation, as AWS has them.
+pub(crate) async fn handle(
+    world: &World,
+    service: &str,
+    operation: &str,
+    path: &PathValues,
+    call: &Call,
+) -> Result<Reply, Refusal> {
+    match service {
+        "apigateway" => apigateway::handle(world, operation, path, call).await,
+        "iam" => iam::handle(world, operation, path, call).await,
+        "kafka" => kafka::handle(world, operation, path, call).await,
+        "kafkaconnect" => connect::handle(world, operation, path, call).await,
+        "sts" => sts::handle(world, operation, path, call).await,
+        other => Err(unknown_service(other)),
+    }
+}
+
+/// The refusal of a call to a service that the sandbox hasn't got.
+pub(crate) fn unknown_service(service: &str) -> Refusal {
+    let services = SERVICES.join(", ");
+    Refusal::new(404, "UnknownOperationException", format!("the sandbox has no service {service}; it has {services}"))
+}

@@ -1,0 +1,274 @@
+//! `pipeline apply`.
+
+use aws_sdk_kafkaconnect::types::ConnectorState;
+use serde_json::Value;
+
+use crate::bench::{Bench, mutations};
+
+#[tokio::test]
+async fn everything_is_there_afterwards_and_a_second_apply_changes_nothing() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    let first = bench.apply();
+    assert!(first.stdout.contains("invoke_url"), "{}", first.stdout);
+    let clients = bench.clients().await;
+    let connectors = clients.connect.list_connectors().send().await.unwrap();
+    assert_eq!(connectors.connectors()[0].connector_state(), Some(&ConnectorState::Running));
+    let before = bench.calls().len();
+    let second = bench.apply();
+    assert!(second.stderr.contains("No changes: 11 resources are as declared."), "{}", second.stderr);
+    assert_eq!(mutations(&bench.calls()[before..]), Vec::<&str>::new());
+}
+
+/// Partitions grow and never shrink, so this change can't be taken back as the others are.
+const GROWN: (&str, &str) = ("partitions: 6 ", "partitions: 8 ");
+
+/// One change for each kind: what is changed in the manifest, and the only step that follows from it.
+const CHANGES: [(&str, &str, &[&str]); 8] = [
+    ("cleanup.policy: compact ", "cleanup.policy: delete ", &["update topic/0a1b2c3d4e5f.user"]),
+    ("flush.size: 1 ", "flush.size: 7 ", &["update connector/0a1b2c3d4e5f-connector"]),
+    ("mcu_count: 1, workers: 1", "mcu_count: 2, workers: 2", &["update connector/0a1b2c3d4e5f-connector"]),
+    ("    - self: true\n", "", &["update role/0a1b2c3d4e5f-ec2-access-role"]),
+    (
+        "    - self: true\n",
+        "    - self: true\n  managed_policies: [arn:aws:iam::aws:policy/AmazonMSKReadOnlyAccess]\n",
+        &["update role/0a1b2c3d4e5f-ec2-access-role"],
+    ),
+    ("cors: true", "cors: false", &["update rest_api/0a1b2c3d4e5f"]),
+    ("backend: client ", "backend: http://127.0.0.1:18082 ", &["update rest_api/0a1b2c3d4e5f"]),
+    (
+        "    value.converter.schemas.enable: false\n\n# What",
+        "    value.converter.schemas.enable: false\n    offset.flush.interval.ms: 5000\n\n# What",
+        &[
+            "create worker_configuration/0a1b2c3d4e5f-worker",
+            "delete worker_configuration/0a1b2c3d4e5f-worker",
+            "update connector/0a1b2c3d4e5f-connector",
+        ],
+    ),
+];
+
+#[test]
+fn a_change_of_each_kind_is_planned_done_and_then_over() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.apply();
+    bench.dev(&[GROWN]);
+    assert_eq!(bench.planned(), ["update topic/0a1b2c3d4e5f.user"]);
+    bench.apply();
+    for (from, to, expected) in CHANGES {
+        bench.dev(&[GROWN, (from, to)]);
+        assert_eq!(bench.planned(), expected, "{from} -> {to}");
+        bench.apply();
+        assert_eq!(bench.planned(), Vec::<String>::new(), "{from} -> {to}");
+        bench.dev(&[GROWN]);
+        bench.apply();
+        assert_eq!(bench.planned(), Vec::<String>::new(), "{to} -> {from}");
+    }
+}
+
+#[test]
+fn a_new_plugin_file_is_made_first_then_used_and_the_old_one_goes_last() {
+    let bench = Bench::new();
+    let source = bench.path("plugin");
+    copy_plugin(&source);
+    bench.dev(&[(&format!("{}/manifests/plugins/s3-sink", crate::bench::ROOT), "plugin")]);
+    bench.apply();
+    std::fs::write(source.join("NOTICE"), "a new version").unwrap();
+    let planned = [
+        "create object/0a1b2c3d4e5f-plugin",
+        "create plugin/0a1b2c3d4e5f-plugin",
+        "delete object/0a1b2c3d4e5f-plugin",
+        "delete plugin/0a1b2c3d4e5f-plugin",
+        "update connector/0a1b2c3d4e5f-connector",
+    ];
+    assert_eq!(bench.planned(), planned);
+    let before = bench.calls().len();
+    bench.apply();
+    let calls = bench.calls();
+    let mut made = mutations(&calls[before..]);
+    // The last two do not wait for each other.
+    made[3..].sort_unstable();
+    assert_eq!(made, ["PutObject", "CreateCustomPlugin", "UpdateConnector", "DeleteCustomPlugin", "DeleteObject"]);
+    assert_eq!(bench.planned(), Vec::<String>::new());
+}
+
+fn copy_plugin(to: &std::path::Path) {
+    let from = format!("{}/manifests/plugins/s3-sink", crate::bench::ROOT);
+    assert!(std::process::Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
+}
+
+#[test]
+fn what_would_lose_data_is_refused() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.apply();
+    bench.dev(&[("partitions: 6 ", "partitions: 2 ")]);
+    let refused = bench.run(["apply", "dev.yaml", "--yes"]).ended(3);
+    assert!(refused.stderr.contains("partitions cannot shrink from 6 to 2"), "{}", refused.stderr);
+    bench.dev(&[("  replication_factor: 3\n", "  replication_factor: 2\n")]);
+    let refused = bench.run(["plan", "dev.yaml"]).ended(3);
+    assert!(refused.stdout.contains("replication factor cannot change from 3 to 2"), "{}", refused.stdout);
+}
+
+#[test]
+fn what_must_be_replaced_is_asked_about() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.apply();
+    bench.dev(&[("kafka_connect_version: 3.7.x", "kafka_connect_version: 2.7.1")]);
+    assert_eq!(bench.planned(), ["replace connector/0a1b2c3d4e5f-connector"]);
+    let refused = bench.run(["apply", "dev.yaml"]).ended(3);
+    assert!(refused.stderr.contains("add --yes"), "{}", refused.stderr);
+    bench.apply();
+    assert_eq!(bench.planned(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn somebody_elses_things_are_refused_by_name_and_left_alone() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    let clients = bench.clients().await;
+    clients.s3.create_bucket().bucket("user-0a1b2c3d4e5f-bucket").send().await.unwrap();
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    let role = clients.iam.create_role().role_name("0a1b2c3d4e5f-ec2-access-role").assume_role_policy_document(trust);
+    role.send().await.unwrap();
+    clients.apigateway.create_rest_api().name("0a1b2c3d4e5f").send().await.unwrap();
+    let before = bench.calls().len();
+    let refused = bench.run(["apply", "dev.yaml", "--yes", "--format", "json"]).ended(3);
+    for address in ["bucket/user-", "role/0a1b", "rest_api/0a1b"] {
+        assert!(refused.stdout.contains(&format!("refused: {address}")), "{address}: {}", refused.stdout);
+    }
+    assert_eq!(mutations(&bench.calls()[before..]), Vec::<&str>::new());
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    assert!(clients.iam.get_role().role_name("0a1b2c3d4e5f-ec2-access-role").send().await.is_ok());
+    assert_eq!(mutations(&bench.calls()[before..]), Vec::<&str>::new());
+}
+
+#[test]
+fn a_fault_is_told_with_its_resource_and_the_next_apply_goes_on() {
+    let bench = Bench::with(&[
+        "--settle",
+        "200ms",
+        "--lag",
+        "50ms",
+        "--fault",
+        "kafkaconnect:CreateCustomPlugin:BadRequestException:1",
+        "--fault",
+        "iam:CreateRole:LimitExceeded:1",
+    ]);
+    bench.dev(&[]);
+    let failed = bench.run(["apply", "dev.yaml", "--yes"]).ended(1);
+    assert!(failed.stderr.contains("cannot create plugin/0a1b2c3d4e5f-plugin"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("cannot create role/0a1b2c3d4e5f-ec2-access-role"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("connector/0a1b2c3d4e5f-connector: not begun"), "{}", failed.stderr);
+    bench.apply();
+    assert_eq!(bench.planned(), Vec::<String>::new());
+}
+
+#[test]
+fn passing_troubles_are_waited_out() {
+    let bench = Bench::with(&[
+        "--settle",
+        "200ms",
+        "--lag",
+        "50ms",
+        "--fault",
+        "kafka:CreateTopic:ControllerMovedException:2",
+        "--fault",
+        "kafkaconnect:CreateConnector:503:2",
+        "--fault",
+        "apigateway:CreateRestApi:TooManyRequestsException:2",
+        "--fault",
+        "iam:CreateRole:reset:1",
+        "--fault",
+        "s3:PutObject:500:1",
+    ]);
+    bench.dev(&[]);
+    bench.apply();
+    assert_eq!(bench.planned(), Vec::<String>::new());
+}
+
+#[test]
+fn a_silent_rollback_is_a_failed_apply_and_the_plan_tells_the_truth() {
+    let bench =
+        Bench::with(&["--settle", "200ms", "--lag", "50ms", "--fault", "kafkaconnect:UpdateConnector:rollback:1"]);
+    bench.dev(&[]);
+    bench.apply();
+    bench.dev(&[("flush.size: 1 ", "flush.size: 9 ")]);
+    let failed = bench.run(["apply", "dev.yaml", "--yes"]).ended(1);
+    assert!(failed.stderr.contains("cannot update connector/"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("ROLLBACK_COMPLETE"), "{}", failed.stderr);
+    let plan = bench.plan_json();
+    assert_eq!(plan["steps"][0]["changes"][0]["field"], "config.flush.size");
+    assert_eq!(plan["steps"][0]["changes"][0]["from"], "1");
+    bench.apply();
+    assert_eq!(bench.planned(), Vec::<String>::new());
+}
+
+/// A statement that keeps the connector from writing, which no look at the manifest can find out.
+const DENIED: &str =
+    "    - self: true\n  statements:\n    - { Sid: Deny, Effect: Deny, Action: s3:PutObject, Resource: \"*\" }\n";
+
+#[test]
+fn a_connector_that_cannot_work_is_a_failed_apply_that_says_why() {
+    let bench = Bench::new();
+    bench.dev(&[("    - self: true\n", DENIED)]);
+    let failed = bench.run(["apply", "dev.yaml", "--yes"]).ended(1);
+    assert!(failed.stderr.contains("cannot create connector/0a1b2c3d4e5f-connector: it FAILED"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("s3:PutObject"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("worker log"), "{}", failed.stderr);
+    assert_eq!(bench.planned(), ["replace connector/0a1b2c3d4e5f-connector"]);
+    bench.dev(&[]);
+    bench.apply();
+    assert_eq!(bench.planned(), Vec::<String>::new());
+}
+
+#[test]
+fn a_change_that_does_not_work_is_a_failed_apply_though_the_connector_runs() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.apply();
+    bench.dev(&[("    - self: true\n", DENIED), ("flush.size: 1 ", "flush.size: 3 ")]);
+    let failed = bench.run(["apply", "dev.yaml", "--yes"]).ended(1);
+    assert!(failed.stderr.contains("ROLLBACK_COMPLETE") && failed.stderr.contains("s3:PutObject"), "{}", failed.stderr);
+    assert_eq!(bench.planned(), ["update connector/0a1b2c3d4e5f-connector"]);
+}
+
+#[test]
+fn a_class_that_the_plugin_lacks_is_told_before_anything_is_made() {
+    let bench = Bench::new();
+    bench.dev(&[("tasks.max: 3", "tasks.max: 3\n    format.class: io.confluent.connect.s3.format.avro.AvroFormat")]);
+    let failed = bench.run(["apply", "dev.yaml", "--yes"]).ended(1);
+    assert!(failed.stderr.contains("io.confluent.connect.s3.format.avro.AvroFormat"), "{}", failed.stderr);
+    assert_eq!(mutations(&bench.calls()), Vec::<&str>::new());
+}
+
+#[test]
+fn json_has_one_document_with_what_was_done_and_the_outputs() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    let run = bench.run(["apply", "dev.yaml", "--yes", "--format", "json"]).ended(0);
+    let value = run.json();
+    assert_eq!(value["done"].as_array().unwrap().len(), 10);
+    assert!(value["outputs"]["invoke_url"].as_str().unwrap().ends_with("/dev"));
+    for line in run.stderr.lines() {
+        let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(event["address"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn two_applies_at_once_on_one_folder_end_in_one_pipeline() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.apply();
+    let one_pipeline = bench.counts();
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    let mut other = bench.command(["apply", "dev.yaml", "--yes"]).spawn().unwrap();
+    let one = bench.run(["apply", "dev.yaml", "--yes"]);
+    let two = other.wait().unwrap();
+    assert!(one.code == 0 || two.success(), "{one:?}");
+    bench.apply();
+    assert_eq!(bench.planned(), Vec::<String>::new());
+    assert_eq!(bench.counts(), one_pipeline);
+}

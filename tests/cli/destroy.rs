@@ -1,0 +1,69 @@
+//! `pipeline destroy`.
+
+use crate::bench::{Bench, mutations};
+
+#[test]
+fn nothing_of_the_pipeline_is_left_and_a_second_destroy_says_so() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.plan_json();
+    let empty = bench.counts();
+    bench.apply();
+    assert_ne!(bench.counts(), empty);
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    assert_eq!(bench.counts(), empty);
+    let before = bench.calls().len();
+    let again = bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    assert!(again.stderr.contains("Nothing to destroy."), "{}", again.stderr);
+    assert_eq!(mutations(&bench.calls()[before..]), Vec::<&str>::new());
+}
+
+#[test]
+fn it_asks_first() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.apply();
+    let before = bench.calls().len();
+    let refused = bench.run(["destroy", "dev.yaml"]).ended(3);
+    assert!(refused.stderr.contains("add --yes"), "{}", refused.stderr);
+    assert_eq!(mutations(&bench.calls()[before..]), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn everything_else_stays() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.apply();
+    let clients = bench.clients().await;
+    clients.s3.create_bucket().bucket("somebody-elses").send().await.unwrap();
+    let api = clients.apigateway.create_rest_api().name("0a1b2c3d4e5f").send().await.unwrap();
+    let cluster = bench.run(["outputs", "dev.yaml", "cluster_arn"]).ended(0).stdout;
+    let topic = clients.kafka.create_topic().cluster_arn(cluster.trim()).topic_name("somebody.elses");
+    topic.partition_count(1).replication_factor(3).send().await.unwrap();
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    assert!(clients.s3.head_bucket().bucket("somebody-elses").send().await.is_ok());
+    assert!(clients.apigateway.get_rest_api().rest_api_id(api.id().unwrap()).send().await.is_ok());
+    let there = clients.kafka.describe_topic().cluster_arn(cluster.trim()).topic_name("somebody.elses").send().await;
+    assert!(there.is_ok(), "{there:?}");
+}
+
+#[tokio::test]
+async fn what_is_retained_stays_until_it_is_asked_for_by_name() {
+    let bench = Bench::new();
+    bench.dev(&[
+        ("  name: user-${user}-bucket\n", "  name: user-${user}-bucket\n  on_destroy: retain\n"),
+        ("  - name: ${user}.pin\n", "  - name: ${user}.pin\n    on_destroy: retain\n"),
+    ]);
+    bench.apply();
+    let s3 = bench.clients().await.s3;
+    for key in ["topics/a.json", "topics/b.json"] {
+        s3.put_object().bucket("user-0a1b2c3d4e5f-bucket").key(key).body(b"{}".to_vec().into()).send().await.unwrap();
+    }
+    let kept = bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    assert!(kept.stdout.contains("kept bucket/user-0a1b2c3d4e5f-bucket: it has 2 objects"), "{}", kept.stdout);
+    assert!(kept.stdout.contains("kept topic/0a1b2c3d4e5f.pin"), "{}", kept.stdout);
+    assert!(s3.head_bucket().bucket("user-0a1b2c3d4e5f-bucket").send().await.is_ok());
+    bench.run(["destroy", "dev.yaml", "--yes", "--delete-topics", "--empty-bucket"]).ended(0);
+    assert!(s3.head_bucket().bucket("user-0a1b2c3d4e5f-bucket").send().await.is_err());
+    assert!(bench.run(["destroy", "dev.yaml", "--yes"]).ended(0).stderr.contains("Nothing to destroy."));
+}

@@ -1,0 +1,14 @@
+//! The real binary against the real sandbox, over HTTP: one file a verb.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod apply;
+mod bench;
+mod destroy;
+mod drift;
+mod kill;
+mod manifests;
+mod outputs;
+mod plan;
+mod sandbox;
+mod scale;
