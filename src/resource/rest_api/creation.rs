@@ -3,43 +3,49 @@
 //! AWS lets many APIs have one name, so that a call which is made again because its answer was lost makes a second API,
 //! and two of ours are one too many. Only a call that AWS surely refused is made again without a look.
 
+use std::time::Duration;
+
 use aws_sdk_apigateway::config;
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use tokio::time::sleep;
 
 use crate::aws::{Failure, sent};
-use crate::engine::{Cause, Result};
+use crate::engine::Result;
 
 use super::RestApi;
 
 /// How often it is tried where no answer came.
 const TRIES: u32 = 4;
+/// How long it waits after the first time; longer after each further one.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Errors that say for certain that nothing was made.
-const REFUSED: [&str; 5] = [
-    "BadRequestException",
-    "ConflictException",
-    "LimitExceededException",
-    "TooManyRequestsException",
-    "UnauthorizedException",
-];
+const REFUSED: [&str; 4] =
+    ["BadRequestException", "LimitExceededException", "TooManyRequestsException", "UnauthorizedException"];
 
 impl RestApi {
     /// Makes the API with our tags; its id.
     pub(super) async fn create_api(&self) -> Result<String> {
-        let mut failure: Cause = format!("{} must exist", self.address).into();
-        for _ in 0..TRIES {
-            match self.try_to_create().await {
+        let mut tries = 0;
+        loop {
+            let failure = match self.try_to_create().await {
                 Ok(id) => return Ok(id),
-                Err(refusal) if is_refused(&refusal) => return Err(refusal.into()),
-                Err(unclear) => failure = unclear.into(),
+                Err(failure) => failure,
+            };
+            if is_refused(&failure) {
+                return Err(failure.into());
             }
             if let Some(api) = self.find().await?.filter(|api| self.has_our_tags(api.tags())) {
                 return Ok(api.id.unwrap_or_default());
             }
+            tries += 1;
+            if tries == TRIES {
+                return Err(failure.into());
+            }
+            sleep(PAUSE * tries).await;
         }
-        Err(failure)
     }
 
     async fn try_to_create(&self) -> std::result::Result<String, Failure> {
