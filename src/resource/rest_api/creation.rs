@@ -9,9 +9,10 @@ use aws_sdk_apigateway::config;
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
-use tokio::time::sleep;
+use aws_smithy_types::DateTime;
+use tokio::time::{Instant, sleep};
 
-use crate::aws::{Failure, sent};
+use crate::aws::{Failure, found, sent};
 use crate::engine::Result;
 
 use super::RestApi;
@@ -20,6 +21,9 @@ use super::RestApi;
 const TRIES: u32 = 4;
 /// How long it waits after the first time; longer after each further one.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long another run may take to take its API back: DeleteRestApi is allowed once in 30 seconds.
+const WITHDRAWAL: Duration = Duration::from_secs(90);
 
 /// Errors that say for certain that nothing was made.
 const REFUSED: [&str; 4] =
@@ -31,7 +35,7 @@ impl RestApi {
         let mut tries = 0;
         loop {
             let failure = match self.try_to_create().await {
-                Ok(id) => return Ok(id),
+                Ok(id) => return self.alone(id).await,
                 Err(failure) => failure,
             };
             if is_refused(&failure) {
@@ -45,6 +49,26 @@ impl RestApi {
                 return Err(failure.into());
             }
             sleep(PAUSE * tries).await;
+        }
+    }
+
+    /// Sees to it that of two runs at once one alone has made the API: the later one takes its own back.
+    async fn alone(&self, id: String) -> Result<String> {
+        let deadline = Instant::now() + WITHDRAWAL;
+        loop {
+            let named = self.named(self.address.name()).await?;
+            let ours = named.iter().filter(|api| self.has_our_tags(api.tags()));
+            let first = ours.clone().min_by_key(|api| (api.created_date().map(DateTime::secs), api.id()));
+            if first.is_some_and(|first| first.id() != Some(&id)) {
+                found(self.client().delete_rest_api().rest_api_id(&id).send().await)?;
+                return Err(
+                    "another run made it at the same time; wait until that one has ended, and apply again".into()
+                );
+            }
+            if ours.count() < 2 || Instant::now() > deadline {
+                return Ok(id);
+            }
+            sleep(PAUSE).await;
         }
     }
 
