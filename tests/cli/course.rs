@@ -9,7 +9,8 @@ use crate::bench::{Bench, Run, mutations, steps};
 const ROLE: &str = "0a1b2c3d4e5f-ec2-access-role";
 const BUCKET: &str = "user-0a1b2c3d4e5f-bucket";
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["kafkaconnect.amazonaws.com","ec2.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
-const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kafka-cluster:*","s3:*"],"Resource":"*"}]}"#;
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kafka-cluster:*","s3:*"],"Resource":"*"}]}"#;
 
 /// What the course's staff made: returns the API's id.
 async fn provided(clients: &Clients) -> String {
@@ -36,7 +37,8 @@ async fn picture(clients: &Clients, id: &str) -> (Vec<String>, Vec<String>, usiz
     let mut paths: Vec<String> = resources.items().iter().filter_map(|resource| resource.path.clone()).collect();
     paths.sort();
     let stages = clients.apigateway.get_stages().rest_api_id(id).send().await.unwrap();
-    let stages = stages.item().iter().map(|stage| format!("{:?} {:?}", stage.stage_name, stage.deployment_id)).collect();
+    let stages =
+        stages.item().iter().map(|stage| format!("{:?} {:?}", stage.stage_name, stage.deployment_id)).collect();
     let api = clients.apigateway.get_rest_api().rest_api_id(id).send().await.unwrap();
     (paths, stages, api.tags.unwrap_or_default().len())
 }
