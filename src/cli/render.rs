@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use serde_json::{Map, Value, json};
@@ -16,10 +15,14 @@ use crate::manifest::{Manifest, Problem, Target};
 mod json;
 mod markdown;
 mod progress;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod text;
 
 pub(super) use json::plan as plan_json;
 pub(super) use progress::{Progress, Reading};
+#[cfg(feature = "sandbox")]
+pub(super) use sandbox::{environment, sandbox_status, waiting_for_sandbox};
 
 const RED: Ansi = AnsiColor::Red.on_default().bold();
 const YELLOW: Ansi = AnsiColor::Yellow.on_default();
@@ -148,26 +151,6 @@ pub(super) fn output(value: &Value, format: Format) -> io::Result<()> {
     }
 }
 
-/// The environment that other AWS clients need, one export a line.
-pub(super) fn environment(variables: &[(&str, &str)]) -> io::Result<()> {
-    out(&variables.iter().map(|(name, value)| format!("export {name}={value}\n")).collect::<String>())
-}
-
-/// How the sandbox is.
-pub(super) fn sandbox_status(status: &Value, as_json: bool) -> io::Result<()> {
-    if as_json {
-        return out(&pretty(status));
-    }
-    let lines = status.as_object().into_iter().flatten().map(|(key, value)| match value {
-        Value::Object(counts) => {
-            let counts: Vec<String> = counts.iter().map(|(table, count)| format!("{table} {count}")).collect();
-            format!("{key}: {}\n", if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") })
-        }
-        value => format!("{key}: {}\n", text::bare(value)),
-    });
-    out(&lines.collect::<String>())
-}
-
 /// Something worth knowing.
 pub(super) fn note(text: &str, style: Style) {
     if !style.quiet && !style.json {
@@ -196,12 +179,6 @@ pub(super) fn question(text: &str) -> io::Result<()> {
     let mut stderr = anstream::stderr().lock();
     write!(stderr, "{BOLD}{text}{BOLD:#}")?;
     stderr.flush()
-}
-
-/// Tells that another command has the sandbox.
-pub(super) fn waiting_for_sandbox(folder: &Path, pid: Option<u32>, style: Style) {
-    let who = pid.map_or_else(|| "another command".to_owned(), |pid| format!("another command (process {pid})"));
-    note(&format!("waiting: {who} is using the sandbox in {}", folder.display()), style);
 }
 
 /// Tells that what was printed answers only while the sandbox is up.

@@ -19,7 +19,7 @@ use crate::engine::{
     Address, Change, Field, FieldChange, Fields, Observed, OnChange, Output, Outputs, Progress, Removal, Resource,
     Result, State,
 };
-use crate::manifest;
+use crate::manifest::{self, Capacity};
 
 mod config;
 mod find;
@@ -105,8 +105,15 @@ impl Connector {
     }
 
     fn state(&self, connector: &DescribeConnectorOutput) -> State {
+        let mut there = settings::observed(connector);
+        // Where the manifest sets no limit, whatever MSK Connect fills in is as good.
+        if let (Some(Capacity::Autoscaling { max_tasks, .. }), Capacity::Autoscaling { max_tasks: None, .. }) =
+            (&mut there.capacity, &self.declared.capacity)
+        {
+            *max_tasks = None;
+        }
         State {
-            fields: settings::observed(connector).fields(),
+            fields: there.fields(),
             output: Output::new()
                 .with("arn", connector.connector_arn().unwrap_or_default())
                 .with("version", connector.current_version().unwrap_or_default()),
