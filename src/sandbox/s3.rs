@@ -32,6 +32,7 @@ mod service;
 mod sums;
 
 pub(crate) use names::operation;
+pub(crate) use service::operations;
 
 /// A configuration of a bucket is a few tags.
 const LARGEST_CONFIGURATION: usize = 64 * 1024;
