@@ -45,6 +45,11 @@ use super::call::{self, Call, PathValues, Refusal, Reply};
 use super::world::World;
 use request::Request;
 
+/// The operations that there are.
+pub(crate) fn operations() -> Vec<&'static str> {
+    routes::ROUTES.iter().map(|route| route.operation).collect()
+}
+
 /// Which operation a request asks for, and the values of its path.
 pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
     // ImportRestApi and ImportApiKeys share method and path with the creating operations.

@@ -63,6 +63,11 @@ static ROUTES: &[Route] = &[
     at("DELETE", "/v1/tags/{resourceArn}", "UntagResource"),
 ];
 
+/// The operations that there are.
+pub(crate) fn operations() -> Vec<&'static str> {
+    ROUTES.iter().map(|route| route.operation).collect()
+}
+
 /// The operation that a call is of, if it is one of MSK Connect's.
 pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
     route(ROUTES, &call.method, &call.path)

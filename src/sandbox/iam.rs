@@ -119,6 +119,11 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("UpdateRoleDescription", roles::update_description),
 ];
 
+/// The operations that there are.
+pub(crate) fn operations() -> Vec<&'static str> {
+    OPERATIONS.iter().map(|(name, _)| *name).collect()
+}
+
 /// The operation of a call, where it is one of IAM's.
 pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
     let action = query::action(call, VERSION)?;

@@ -53,6 +53,11 @@ static ROUTES: &[Route] = &[
     at("DELETE", "/v1/tags/{resourceArn}", "UntagResource"),
 ];
 
+/// The operations that there are.
+pub(crate) fn operations() -> Vec<&'static str> {
+    ROUTES.iter().map(|route| route.operation).collect()
+}
+
 /// The operation that a call is of, if it is one of MSK's that the sandbox knows.
 pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
     route(ROUTES, &call.method, &call.path)

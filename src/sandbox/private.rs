@@ -4,15 +4,18 @@
 //! | --- | --- |
 //! | `POST /_sandbox/cluster` with `{"name" or "arn": …, "region": …}` | makes the cluster where it doesn't exist, ACTIVE; answers with its description |
 //! | `GET /_sandbox/addresses`, `?api=ID` | the ports reserved on this machine; with `api`, one for that REST API too |
+//! | `GET /_sandbox/operations` | the names of the operations that it has, by service |
 //! | `GET /_sandbox/status` | where it listens, and how many things of each kind there are |
 //! | `POST /_sandbox/reset` | forgets everything but its ports |
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::{Call, Refusal, Reply};
 use super::world::{ACCOUNT, PORTS, World};
-use super::{connect, kafka, s3};
+use super::{connect, kafka, s3, services};
 
 /// Where private calls are.
 pub(crate) const PREFIX: &str = "/_sandbox/";
@@ -29,6 +32,7 @@ pub(crate) async fn handle(world: &World, endpoint: &str, call: &Call) -> Result
     match (call.method.as_str(), call.path.strip_prefix(PREFIX).unwrap_or_default()) {
         ("POST", "cluster") => cluster(world, call),
         ("GET", "addresses") => addresses(world, call),
+        ("GET", "operations") => Ok(Reply::json(&services::operations().into_iter().collect::<BTreeMap<_, _>>())),
         ("GET", "status") => status(world, endpoint),
         ("POST", "reset") => reset(world).await,
         (method, path) => {

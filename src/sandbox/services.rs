@@ -2,10 +2,22 @@
 
 use super::call::{Call, PathValues, Refusal, Reply};
 use super::world::World;
-use super::{apigateway, connect, iam, kafka, sts};
+use super::{apigateway, connect, iam, kafka, s3, sts};
 
 /// The services, as the credential scope of a signature calls them.
 pub(crate) const SERVICES: [&str; 6] = ["apigateway", "iam", "kafka", "kafkaconnect", "s3", "sts"];
+
+/// What each service does: everything else is refused as an operation that there isn't.
+pub(crate) fn operations() -> [(&'static str, Vec<&'static str>); SERVICES.len()] {
+    [
+        ("apigateway", apigateway::operations()),
+        ("iam", iam::operations()),
+        ("kafka", kafka::operations()),
+        ("kafkaconnect", connect::operations()),
+        ("s3", s3::operations()),
+        ("sts", sts::operations()),
+    ]
+}
 
 /// The operation that a call asks for.
 pub(crate) fn operation(service: &str, call: &Call) -> Option<(&'static str, PathValues)> {

@@ -25,6 +25,11 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("GetSessionToken", session_token),
 ];
 
+/// The operations that there are.
+pub(crate) fn operations() -> Vec<&'static str> {
+    OPERATIONS.iter().map(|(name, _)| *name).collect()
+}
+
 /// The operation of a call, where it is one of STS's.
 pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
     let action = query::action(call, VERSION)?;

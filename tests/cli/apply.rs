@@ -263,7 +263,8 @@ fn two_applies_at_once_on_one_folder_end_in_one_pipeline() {
     let mut other = bench.command(["apply", "dev.yaml", "--yes"]).spawn().unwrap();
     let one = bench.run(["apply", "dev.yaml", "--yes"]);
     let two = other.wait().unwrap();
-    assert!(one.code == 0 || two.success(), "{one:?}");
+    // Which of them gets through, and whether one does, is chance; that nothing is doubled is not.
+    assert!([0, 1].contains(&one.code) && [Some(0), Some(1)].contains(&two.code()), "{one:?} {two:?}");
     bench.apply();
     assert_eq!(bench.planned(), Vec::<String>::new());
     assert_eq!(bench.counts(), one_pipeline);

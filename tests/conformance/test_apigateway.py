@@ -333,6 +333,7 @@ def test_method_responses(gateway, proxy):
     assert status(changed) == 201 and "responseParameters" not in changed
     absent = {"statusCode": "200", "patchOperations": operations}
     refused("NotFoundException", "Invalid parameter name specified", gateway.update_method_response, **proxy, **absent)
+    assert body(gateway.get_method_response(**proxy, statusCode="200")) == body(changed)
     assert gateway.get_method(**proxy)["methodResponses"]["200"]["statusCode"] == "200"
     assert status(gateway.delete_method_response(**proxy, statusCode="200")) == 204
     code = "Invalid Response status code specified"
@@ -469,6 +470,7 @@ def test_integration_responses(gateway, proxy):
     operations = patch("replace", "/selectionPattern", "x") + patch("add", f"/responseParameters/{ORIGIN}", "'b'")
     changed = gateway.update_integration_response(**proxy, statusCode="200", patchOperations=operations)
     assert status(changed) == 200 and changed["responseParameters"] == {ORIGIN: "'b'"}
+    assert body(gateway.get_integration_response(**proxy, statusCode="200")) == body(changed)
     assert gateway.get_integration(**proxy)["integrationResponses"]["200"]["selectionPattern"] == "x"
     code = "Invalid Response status code specified"
     refused("NotFoundException", code, gateway.get_integration_response, **proxy, statusCode="404")
@@ -685,6 +687,7 @@ def test_usage_plans(gateway, api, proxy):
     added = gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
     assert status(added) == 201
     assert body(added) == {"id": key["id"], "type": "API_KEY", "value": key["value"], "name": "k"}
+    assert gateway.get_usage_plan_key(usagePlanId=plan, keyId=key["id"])["value"] == key["value"]
     add = gateway.create_usage_plan_key
     refused("ConflictException", "", add, usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
     refused("NotFoundException", "Invalid API Key", add, usagePlanId=plan, keyId="nothing", keyType="API_KEY")

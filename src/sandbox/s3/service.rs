@@ -24,6 +24,11 @@ pub(super) struct Service(pub(super) Arc<World>);
 
 macro_rules! operations {
     ($($name:ident: $input:ident -> $output:ident = $module:ident::$function:ident;)*) => {
+        /// The operations that there are, as AWS writes them: an input is named after its operation.
+        pub(crate) fn operations() -> Vec<&'static str> {
+            [$(stringify!($input)),*].into_iter().filter_map(|input| input.strip_suffix("Input")).collect()
+        }
+
         #[async_trait::async_trait]
         impl S3 for Service {
             $(
