@@ -97,9 +97,25 @@ impl Failure {
         } else if self.code_in(&UNKNOWN_CALLER) {
             Some("check the credentials, and that this machine's clock is right".to_owned())
         } else if self.is_quota() {
-            Some("delete what is no longer used, or ask for more in Service Quotas".to_owned())
+            let which = self.quota();
+            Some(format!("{which} is used up: delete what is no longer needed, or ask for more in Service Quotas"))
         } else {
             None
+        }
+    }
+
+    /// The quota that the operation counts against, which AWS's words may not name.
+    fn quota(&self) -> &'static str {
+        match self.operation {
+            "CreateConnector" | "UpdateConnector" => "the account's quota of MSK Connect workers",
+            "CreateCustomPlugin" => "the account's quota of custom plugins",
+            "CreateWorkerConfiguration" => "the account's quota of worker configurations",
+            "CreateRole" => "the account's quota of roles",
+            "CreateInstanceProfile" => "the account's quota of instance profiles",
+            "CreateBucket" => "the account's quota of buckets",
+            "CreateRestApi" => "the account's quota of REST APIs",
+            "CreateStage" => "the REST API's quota of stages",
+            _ => "a quota",
         }
     }
 
@@ -220,7 +236,7 @@ mod tests {
     #[test]
     fn a_quota_is_no_throttling() {
         let quota = failure(Some("TooManyRequestsException"), 429, "Limit exceeded. Resource limit reached.");
-        assert!(quota.to_string().contains("Service Quotas"), "{quota}");
+        assert!(quota.to_string().contains("; a quota is used up: delete what"), "{quota}");
         assert!(!failure(Some("TooManyRequestsException"), 429, "Too Many Requests").is_quota());
     }
 

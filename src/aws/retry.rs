@@ -48,7 +48,8 @@ const PASSING: [&str; 6] = [
 ];
 
 /// Quotas, which no waiting helps. API Gateway answers them with 429, which looks like throttling.
-pub(super) const QUOTAS: [&str; 3] = ["LimitExceededException", "LimitExceeded", "ServiceQuotaExceededException"];
+pub(super) const QUOTAS: [&str; 4] =
+    ["LimitExceededException", "LimitExceeded", "ServiceQuotaExceededException", "TooManyBuckets"];
 
 /// MSK Connect has one error code for calls that come too fast and for quotas that are used up: "Limit exceeded.
 /// Resource limit reached." <https://docs.aws.amazon.com/MSKC/latest/mskc/API_CreateConnector.html>

@@ -218,7 +218,7 @@ fn errors(failure: &Failure) -> Vec<String> {
         Failure::RefusedSteps(refusals) => refusals.iter().map(|refusal| format!("refused: {refusal}")).collect(),
         Failure::Unread(failures) => failures.iter().map(|failure| chain(failure)).collect(),
         Failure::Steps(failures) => failures.iter().map(|failure| chain(failure)).collect(),
-        Failure::Interrupted => vec!["stopped before the end; apply again to go on from what is there".to_owned()],
+        Failure::Interrupted => vec!["stopped before the end; run it again to go on from what is there".to_owned()],
         Failure::Failed(error) => vec![chain(error.as_ref())],
     }
 }

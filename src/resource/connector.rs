@@ -301,6 +301,10 @@ impl Resource for Connector {
             "state" | "plugin" | "plugin_revision" | "worker_configuration" | "worker_configuration_revision" => {
                 OnChange::Update
             }
+            "name" => OnChange::Replace(
+                "MSK Connect fixes a connector's name, and one of another name reads its topics from their start"
+                    .to_owned(),
+            ),
             "config.connector.class" => {
                 OnChange::Replace("MSK Connect can't change connector.class in place".to_owned())
             }

@@ -113,13 +113,16 @@ fn output(arn: &str, name: &str) -> Output {
 /// What `read` tells once IAM shows what was written.
 async fn settled<F>(desired: &Fields, progress: &Progress, read: impl FnMut() -> F + Send) -> Result<State>
 where
-    F: Future<Output = Result<State>> + Send,
+    F: Future<Output = Result<Option<State>>> + Send,
 {
-    let judge = |state: &State| match state.fields == *desired {
-        true => Look::Settled,
-        false => Look::Pending("shown by IAM as it was before".to_owned()),
+    // Not all of IAM answers alike for a while: what one part shows, another may not know.
+    let judge = |seen: &Option<State>| match seen {
+        Some(state) if state.fields == *desired => Look::Settled,
+        Some(_) => Look::Pending("shown by IAM as it was before".to_owned()),
+        None => Look::Pending("not yet visible".to_owned()),
     };
-    wait_until(READ_BACK, |state| progress.note(state), read, judge).await
+    let seen = wait_until(READ_BACK, |state| progress.note(state), read, judge).await?;
+    seen.ok_or_else(|| "it is gone again; apply again".into())
 }
 
 #[cfg(test)]

@@ -177,6 +177,8 @@ fn passing_troubles_are_waited_out() {
         "--fault",
         "iam:CreateRole:reset:1",
         "--fault",
+        "iam:PutRolePolicy:ConcurrentModification:2",
+        "--fault",
         "s3:PutObject:500:1",
     ]);
     bench.dev(&[]);
@@ -311,7 +313,7 @@ async fn a_quota_is_told_at_once() {
     let began = std::time::Instant::now();
     let failed = bench.run(["apply", "dev.yaml", "--yes"]).ended(1);
     assert!(failed.stderr.contains("CreateWorkerConfiguration: TooManyRequestsException"), "{}", failed.stderr);
-    assert!(failed.stderr.contains("ask for more in Service Quotas"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("the account's quota of worker configurations is used up"), "{}", failed.stderr);
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
 }
 

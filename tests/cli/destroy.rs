@@ -99,3 +99,20 @@ fn a_cluster_that_cannot_be_used_does_not_stand_in_the_way() {
     bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
     assert_eq!(bench.counts(), empty);
 }
+
+#[test]
+fn what_iam_has_not_seen_go_yet_is_waited_for() {
+    let bench = Bench::with(&[
+        "--settle",
+        "200ms",
+        "--lag",
+        "50ms",
+        "--fault",
+        "iam:DeleteRole:DeleteConflict:2",
+        "--fault",
+        "iam:DeleteInstanceProfile:DeleteConflict:1",
+    ]);
+    bench.dev(&[]);
+    bench.apply();
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+}

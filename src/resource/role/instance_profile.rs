@@ -4,7 +4,7 @@ use crate::aws::{Failure, found, sent};
 use crate::engine::{Owner, Progress, Result};
 use crate::resource::Shared;
 
-use super::remote::{iam_tags, once_propagated, owner};
+use super::remote::{iam_tags, is_held, once_propagated, owner};
 
 /// An instance profile that is to hold the role of its own name, and nothing else.
 #[derive(Debug)]
@@ -88,12 +88,13 @@ impl InstanceProfile {
     }
 
     /// Removes it, where it is ours; one of somebody else's is left alone.
-    pub(super) async fn remove(&self) -> Result<()> {
+    pub(super) async fn remove(&self, progress: &Progress) -> Result<()> {
         let Some(ProfileSeen { owner: Owner::Ours, roles }) = self.look().await? else { return Ok(()) };
         for role in &roles {
             self.let_go(role).await?;
         }
-        found(self.iam().delete_instance_profile().instance_profile_name(&self.name).send().await)?;
+        let request = self.iam().delete_instance_profile().instance_profile_name(&self.name);
+        once_propagated(progress, is_held, || async { found(request.clone().send().await) }).await?;
         Ok(())
     }
 

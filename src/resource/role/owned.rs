@@ -131,16 +131,13 @@ impl OwnedRole {
     /// What is there once IAM shows what was written.
     async fn settled(&self, known: &Outputs, progress: &Progress) -> Result<State> {
         let desired = self.desired(known);
-        let read = || async {
-            let live = self.look().await?.ok_or("it is gone again; apply again to make it anew")?;
-            Ok(self.state(&live, known))
-        };
+        let read = || async { Ok(self.look().await?.map(|live| self.state(&live, known))) };
         settled(&desired, progress, read).await
     }
 
-    async fn write_managed(&self, there: &BTreeSet<String>) -> Result<()> {
+    async fn write_managed(&self, there: &BTreeSet<String>, progress: &Progress) -> Result<()> {
         for policy in self.managed.difference(there) {
-            self.role.attach(policy).await?;
+            self.role.attach(policy, progress).await?;
         }
         for policy in there.difference(&self.managed) {
             self.role.detach(policy).await?;
@@ -149,7 +146,7 @@ impl OwnedRole {
     }
 
     async fn write_profile(&self, progress: &Progress) -> Result<()> {
-        if self.trust.names_ec2() { self.profile.ensure(progress).await } else { self.profile.remove().await }
+        if self.trust.names_ec2() { self.profile.ensure(progress).await } else { self.profile.remove(progress).await }
     }
 }
 
@@ -199,9 +196,9 @@ impl Resource for OwnedRole {
         // One after the other: IAM refuses changes of one role at the same time.
         let role = async {
             if let Some(policy) = &policy {
-                self.role.write_policy(Some(policy)).await?;
+                self.role.write_policy(Some(policy), progress).await?;
             }
-            self.write_managed(&BTreeSet::new()).await?;
+            self.write_managed(&BTreeSet::new(), progress).await?;
             if self.trust.names_itself() {
                 self.role.write_trust(&self.trust_document(), &arn, progress).await?;
             }
@@ -219,10 +216,10 @@ impl Resource for OwnedRole {
             self.role.write_trust(&self.trust_document(), arn, progress).await?;
         }
         if change.touches("policy") {
-            self.role.write_policy(policy.as_ref()).await?;
+            self.role.write_policy(policy.as_ref(), progress).await?;
         }
         if change.touches(MANAGED) {
-            self.write_managed(&managed_in(&change.current.fields)).await?;
+            self.write_managed(&managed_in(&change.current.fields), progress).await?;
         }
         if change.touches(PROFILE) {
             self.write_profile(progress).await?;
@@ -243,7 +240,7 @@ impl Resource for OwnedRole {
             )
             .into());
         }
-        self.profile.remove().await?;
+        self.profile.remove(progress).await?;
         for policy in &policies {
             self.role.delete_policy(policy).await?;
         }

@@ -76,7 +76,8 @@ impl RemoteRole {
         // IAM takes a role for a principal only some seconds after it was made.
         let early = |failure: &Failure| {
             let message = &failure.message;
-            is_malformed(failure) && message.contains("Invalid principal") && message.contains(arn)
+            let is_principal = is_malformed(failure) && message.contains("Invalid principal") && message.contains(arn);
+            is_principal || self.is_unseen(failure)
         };
         let request = self.iam().update_assume_role_policy().role_name(&self.name).policy_document(text);
         once_propagated(progress, early, || async { sent(request.clone().send().await) }).await?;
@@ -91,10 +92,12 @@ impl RemoteRole {
     }
 
     /// Puts our inline policy, or removes it where it isn't wanted.
-    pub(super) async fn write_policy(&self, policy: Option<&Document>) -> Result<()> {
+    pub(super) async fn write_policy(&self, policy: Option<&Document>, progress: &Progress) -> Result<()> {
         let Some(policy) = policy else { return self.delete_policy(POLICY).await };
         let request = self.iam().put_role_policy().role_name(&self.name).policy_name(POLICY);
-        sent(request.policy_document(policy.to_string()).send().await)?;
+        let request = request.policy_document(policy.to_string());
+        let early = |failure: &Failure| self.is_unseen(failure);
+        once_propagated(progress, early, || async { sent(request.clone().send().await) }).await?;
         Ok(())
     }
 
@@ -116,9 +119,17 @@ impl RemoteRole {
         Ok(policies.into_iter().filter_map(|policy| policy.policy_arn).collect())
     }
 
-    pub(super) async fn attach(&self, policy: &str) -> Result<()> {
-        sent(self.iam().attach_role_policy().role_name(&self.name).policy_arn(policy).send().await)?;
+    pub(super) async fn attach(&self, policy: &str, progress: &Progress) -> Result<()> {
+        let request = self.iam().attach_role_policy().role_name(&self.name).policy_arn(policy);
+        let early = |failure: &Failure| self.is_unseen(failure);
+        once_propagated(progress, early, || async { sent(request.clone().send().await) }).await?;
         Ok(())
+    }
+
+    /// Whether the part of IAM that answered has not seen yet that the role was made. A managed policy that does not
+    /// exist answers with the same code, and with other words.
+    fn is_unseen(&self, failure: &Failure) -> bool {
+        failure.is_absent() && failure.message.contains(&format!("role with name {}", self.name))
     }
 
     pub(super) async fn detach(&self, policy: &str) -> Result<()> {
@@ -135,7 +146,8 @@ impl RemoteRole {
 
     /// Deletes it, bare as it must be by now, and returns once IAM shows it no more.
     pub(super) async fn delete(&self, progress: &Progress) -> Result<()> {
-        found(self.iam().delete_role().role_name(&self.name).send().await)?;
+        let request = self.iam().delete_role().role_name(&self.name);
+        once_propagated(progress, is_held, || async { found(request.clone().send().await) }).await?;
         let judge = |seen: &Option<RoleSeen>| match seen {
             None => Look::Settled,
             Some(_) => Look::Pending("still visible".to_owned()),
@@ -152,6 +164,11 @@ impl RemoteRole {
 /// Whether IAM would not have a policy document as it is.
 pub(super) fn is_malformed(failure: &Failure) -> bool {
     failure.is("MalformedPolicyDocument")
+}
+
+/// Whether IAM still sees in it what was taken out of it just now.
+pub(super) fn is_held(failure: &Failure) -> bool {
+    failure.is("DeleteConflict")
 }
 
 /// Whose a thing of IAM's is.

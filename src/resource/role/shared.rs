@@ -136,7 +136,7 @@ impl Resource for SharedRole {
         let seen = self.look().await?;
         self.replace_ours(self.trust.statements(&seen.arn), seen, progress).await?;
         let desired = self.desired(known);
-        let read = || async { Ok(self.state(&self.look().await?)) };
+        let read = || async { Ok(self.role.look().await?.map(|seen| self.state(&seen))) };
         settled(&desired, progress, read).await
     }
 
