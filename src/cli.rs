@@ -62,7 +62,7 @@ struct Global {
     #[arg(long, value_enum, global = true)]
     target: Option<Target>,
     /// Talk to this server instead of AWS; with target aws.
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(long, value_name = "URL", value_parser = endpoint, global = true)]
     endpoint_url: Option<String>,
     /// The AWS profile.
     #[arg(long, value_name = "NAME", global = true)]
@@ -132,6 +132,13 @@ fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
+        _ => Err("expected a URL such as http://127.0.0.1:4566".to_owned()),
     }
 }
 

@@ -37,6 +37,15 @@ pub struct Context {
 /// A context, shared by the resources of one graph.
 pub type Shared = Arc<Context>;
 
+/// What a graph is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To make what is declared, or to look at it.
+    Make,
+    /// To remove it. The plugin's archive is not looked for then: all that was made of it is told by names and tags.
+    Remove,
+}
+
 /// Why a valid manifest makes no graph.
 pub type Unbuildable = Box<dyn std::error::Error + Send + Sync>;
 
@@ -47,8 +56,8 @@ pub type Unbuildable = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # Errors
 /// Where the plugin's archive can't be read or lacks what the connector needs, or a policy statement isn't one.
-pub async fn graph(manifest: &Manifest, context: &Shared) -> Result<Graph, Unbuildable> {
-    let mut builder = Builder { manifest, context, resources: Vec::new() };
+pub async fn graph(manifest: &Manifest, context: &Shared, purpose: Purpose) -> Result<Graph, Unbuildable> {
+    let mut builder = Builder { manifest, context, purpose, resources: Vec::new() };
     builder.cluster_and_topics();
     builder.bucket();
     let plugin = builder.plugin().await?;
@@ -62,6 +71,7 @@ pub async fn graph(manifest: &Manifest, context: &Shared) -> Result<Graph, Unbui
 struct Builder<'a> {
     manifest: &'a Manifest,
     context: &'a Shared,
+    purpose: Purpose,
     resources: Vec<Box<dyn Resource>>,
 }
 
@@ -97,7 +107,10 @@ impl Builder<'_> {
     /// The plugin and the object that it is a copy of.
     async fn plugin(&mut self) -> Result<Option<Arc<Archive>>, Unbuildable> {
         let Some(declared) = &self.manifest.plugin else { return Ok(None) };
-        let archive = object::prepare(&declared.source).await?;
+        let archive = match self.purpose {
+            Purpose::Make => object::prepare(&declared.source).await?,
+            Purpose::Remove => None,
+        };
         let object: Box<dyn Resource> = match &declared.source {
             PluginSource::S3 { bucket, key } => {
                 Box::new(object::ExistingObject::new(self.shared(), &declared.name, bucket, key))

@@ -8,10 +8,13 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kafka::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::{Failure, retry, sent};
+use super::retry::{self, TellRetries};
+use super::{Failure, sent};
 
 /// How long one attempt of a call may take before it is made again.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
+/// The same for the question who the caller is, which is answered at once or not at all.
+const FIRST_CALL_LIMIT: Duration = Duration::from_secs(10);
 /// The same for S3, whose calls carry parts of up to 16 MiB.
 const TRANSFER_LIMIT: Duration = Duration::from_secs(180);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -65,62 +68,90 @@ pub struct Clients {
 pub enum ConnectError {
     /// The credentials don't work, or AWS can't be reached.
     #[error(
-        "cannot ask AWS who the caller is; check credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID, SSO login), region and network"
+        "cannot ask {server} who the caller is; check credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID, SSO login), region and network"
     )]
-    WhoAmI(#[source] Failure),
+    WhoAmI {
+        /// What was asked.
+        server: String,
+        /// What it said.
+        #[source]
+        source: Failure,
+    },
     /// AWS told no account.
     #[error("AWS did not say which account the credentials belong to")]
     NoAccount,
 }
 
 impl Clients {
-    /// Connects, and asks who the caller is.
+    /// Connects, and asks who the caller is. Calls that are made again are told to `retries`.
     ///
     /// # Errors
     /// Where there are no credentials, or they don't work.
-    pub async fn connect(endpoint: &Endpoint, region: &str) -> Result<Self, ConnectError> {
+    pub async fn connect(endpoint: &Endpoint, region: &str, retries: &TellRetries) -> Result<Self, ConnectError> {
         let config = load(endpoint, region).await;
-        let custom = config.endpoint_url().is_some();
+        let (account, partition) = caller(&config, retries).await?;
         // One bucket of retry tokens for a thousand topics would be empty after the first throttled burst.
         let patient = || RetryPartition::custom("pipeline").token_bucket(TokenBucket::unlimited()).build();
-        let caller = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
-        let caller = sent(caller).map_err(ConnectError::WhoAmI)?;
-        let arn = caller.arn().unwrap_or_default();
         Ok(Self {
             kafka: aws_sdk_kafka::Client::from_conf(
                 aws_sdk_kafka::config::Builder::from(&config)
                     .retry_classifier(retry::KnownCodes)
                     .retry_partition(patient())
+                    .interceptor(retries.clone())
                     .build(),
             ),
             connect: aws_sdk_kafkaconnect::Client::from_conf(
-                aws_sdk_kafkaconnect::config::Builder::from(&config).retry_partition(patient()).build(),
+                aws_sdk_kafkaconnect::config::Builder::from(&config)
+                    .retry_classifier(retry::KnownCodes)
+                    .retry_partition(patient())
+                    .interceptor(retries.clone())
+                    .build(),
             ),
             s3: aws_sdk_s3::Client::from_conf(
                 aws_sdk_s3::config::Builder::from(&config)
                     // A server at an address of its own has no host name for each bucket.
-                    .force_path_style(custom)
+                    .force_path_style(config.endpoint_url().is_some())
                     .timeout_config(timeouts(TRANSFER_LIMIT))
+                    .interceptor(retries.clone())
                     .build(),
             ),
             iam: aws_sdk_iam::Client::from_conf(
-                aws_sdk_iam::config::Builder::from(&config).retry_partition(patient()).build(),
+                aws_sdk_iam::config::Builder::from(&config)
+                    .retry_classifier(retry::KnownCodes)
+                    .retry_partition(patient())
+                    .interceptor(retries.clone())
+                    .build(),
             ),
             apigateway: aws_sdk_apigateway::Client::from_conf(
                 aws_sdk_apigateway::config::Builder::from(&config)
                     .retry_classifier(retry::KnownCodes)
                     .retry_partition(patient())
+                    .interceptor(retries.clone())
                     .build(),
             ),
-            account: caller.account().ok_or(ConnectError::NoAccount)?.to_owned(),
+            account,
             region: region.to_owned(),
-            partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
+            partition,
             sandbox: match endpoint {
                 Endpoint::Sandbox { url, .. } => Some(url.clone()),
                 Endpoint::Aws { .. } => None,
             },
         })
     }
+}
+
+/// The account and the partition of whoever the credentials belong to.
+async fn caller(config: &SdkConfig, retries: &TellRetries) -> Result<(String, String), ConnectError> {
+    let sts = aws_sdk_sts::config::Builder::from(config)
+        .retry_config(retry::brief())
+        .timeout_config(timeouts(FIRST_CALL_LIMIT))
+        .interceptor(retries.clone());
+    let answer = aws_sdk_sts::Client::from_conf(sts.build()).get_caller_identity().send().await;
+    let server = config.endpoint_url().unwrap_or("AWS");
+    let caller = sent(answer).map_err(|source| ConnectError::WhoAmI { server: server.to_owned(), source })?;
+    let account = caller.account().ok_or(ConnectError::NoAccount)?.to_owned();
+    let partition = caller.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned();
+    Ok((account, partition))
 }
 
 async fn load(endpoint: &Endpoint, region: &str) -> SdkConfig {

@@ -8,7 +8,7 @@ use super::failure::{DONE, Failure};
 use super::session::{Session, load};
 use super::{Format, Global, render, saved, steps};
 use crate::engine::plan::plan;
-use crate::resource;
+use crate::resource::{self, Purpose};
 
 #[derive(Debug, Args)]
 pub(super) struct Apply {
@@ -25,12 +25,12 @@ impl Apply {
         let format = global.format_among(&[Format::Text, Format::Json])?;
         let style = global.style();
         let kept = saved::read(&self.path)?;
-        let global = kept.as_ref().map_or_else(|| global.clone(), |kept| kept.global(global));
-        let manifest = load(kept.as_ref().map_or(&self.path, |kept| &kept.manifest), &global)?;
+        let global = kept.as_ref().map_or_else(|| Ok(global.clone()), |kept| kept.global(global))?;
+        let manifest = load(kept.as_ref().map_or(&self.path, |kept| &kept.manifest), &global, Purpose::Make)?;
         if let Some(kept) = &kept {
             kept.check_manifest(&manifest)?;
         }
-        let session = Session::of(manifest, &global).await?;
+        let session = Session::of(manifest, &global, Purpose::Make).await?;
         let snapshot = session.observe().await?;
         let plan = plan(&session.graph, &snapshot);
         let head = render::Head::of(&session.manifest, "apply");

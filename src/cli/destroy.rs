@@ -6,6 +6,7 @@ use super::failure::{DONE, Failure};
 use super::session::{Session, load};
 use super::{Format, Global, ManifestPath, render, steps};
 use crate::engine::plan::plan_destroy;
+use crate::resource::Purpose;
 
 #[derive(Debug, Args)]
 pub(super) struct Destroy {
@@ -26,14 +27,14 @@ impl Destroy {
     pub(super) async fn run(&self, global: &Global) -> Result<u8, Failure> {
         let format = global.format_among(&[Format::Text, Format::Json])?;
         let style = global.style();
-        let mut manifest = load(&self.manifest.path, global)?;
+        let mut manifest = load(&self.manifest.path, global, Purpose::Remove)?;
         if self.delete_topics {
             manifest.topics.iter_mut().for_each(|topic| topic.retain = false);
         }
         if let Some(bucket) = manifest.bucket.as_mut().filter(|_| self.empty_bucket) {
             bucket.retain = false;
         }
-        let session = Session::of(manifest, global).await?;
+        let session = Session::of(manifest, global, Purpose::Remove).await?;
         let snapshot = session.observe().await?;
         let plan = plan_destroy(&session.graph, &snapshot);
         render::plan_to_be_done(&plan, &render::Head::of(&session.manifest, "destroy"), style)?;

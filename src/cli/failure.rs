@@ -11,8 +11,9 @@ pub(super) const DONE: u8 = 0;
 pub(super) const CHANGES: u8 = 2;
 /// Wrong usage, as BSD's sysexits.h has it.
 pub(super) const USAGE: u8 = 64;
+/// Refused as unsafe.
+pub(super) const REFUSED: u8 = 3;
 const FAILED: u8 = 1;
-const REFUSED: u8 = 3;
 const INVALID: u8 = 65;
 
 /// Why a command did not do what it was asked.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::{CHANGES, DONE, Failure};
+use super::failure::{CHANGES, DONE, Failure, REFUSED};
 use super::session::Session;
 use super::{Format, Global, ManifestPath, render, saved};
 use crate::engine::plan::plan;
@@ -34,6 +34,10 @@ impl Plan {
         }
         session.close().await;
         if !plan.refusals.is_empty() {
+            // The plan tells them; a second document would be no JSON.
+            if format == Format::Json {
+                return Ok(REFUSED);
+            }
             return Err(Failure::RefusedSteps(plan.refusals));
         }
         Ok(if self.detailed_exitcode && !plan.is_empty() { CHANGES } else { DONE })

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use serde_json::{Map, Value, json};
@@ -16,10 +15,14 @@ use crate::manifest::{Manifest, Problem, Target};
 mod json;
 mod markdown;
 mod progress;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod text;
 
 pub(super) use json::plan as plan_json;
 pub(super) use progress::{Progress, Reading};
+#[cfg(feature = "sandbox")]
+pub(super) use sandbox::{environment, sandbox_status, waiting_for_sandbox};
 
 const RED: Ansi = AnsiColor::Red.on_default().bold();
 const YELLOW: Ansi = AnsiColor::Yellow.on_default();
@@ -72,7 +75,9 @@ fn out(text: &str) -> io::Result<()> {
 
 /// Tells something on the side.
 fn tell(text: &str) {
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    progress::above_what_moves(|| {
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    });
 }
 
 fn pretty(value: &Value) -> String {
@@ -138,38 +143,25 @@ pub(super) fn outputs(outputs: &Map<String, Value>, format: Format) -> io::Resul
     })
 }
 
-/// One output, bare, for `$(…)`.
+/// One output, bare, for `$(…)`; a list with one a line.
 pub(super) fn output(value: &Value, format: Format) -> io::Result<()> {
     match format {
         Format::Json => out(&pretty(value)),
-        _ => out(&format!("{}\n", text::bare(value))),
+        _ => out(&text::lines(value, "")),
     }
-}
-
-/// The environment that other AWS clients need, one export a line.
-pub(super) fn environment(variables: &[(&str, &str)]) -> io::Result<()> {
-    out(&variables.iter().map(|(name, value)| format!("export {name}={value}\n")).collect::<String>())
-}
-
-/// How the sandbox is.
-pub(super) fn sandbox_status(status: &Value, as_json: bool) -> io::Result<()> {
-    if as_json {
-        return out(&pretty(status));
-    }
-    let lines = status.as_object().into_iter().flatten().map(|(key, value)| match value {
-        Value::Object(counts) => {
-            let counts: Vec<String> = counts.iter().map(|(table, count)| format!("{table} {count}")).collect();
-            format!("{key}: {}\n", if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") })
-        }
-        value => format!("{key}: {}\n", text::bare(value)),
-    });
-    out(&lines.collect::<String>())
 }
 
 /// Something worth knowing.
 pub(super) fn note(text: &str, style: Style) {
     if !style.quiet && !style.json {
         tell(&format!("{DIM}{text}{DIM:#}\n"));
+    }
+}
+
+/// Tells, where more is asked for, that a call to AWS is made again.
+pub(super) fn retried(text: &str, style: Style) {
+    if style.verbose {
+        note(text, style);
     }
 }
 
@@ -189,12 +181,6 @@ pub(super) fn question(text: &str) -> io::Result<()> {
     stderr.flush()
 }
 
-/// Tells that another command has the sandbox.
-pub(super) fn waiting_for_sandbox(folder: &Path, pid: Option<u32>, style: Style) {
-    let who = pid.map_or_else(|| "another command".to_owned(), |pid| format!("another command (process {pid})"));
-    note(&format!("waiting: {who} is using the sandbox in {}", folder.display()), style);
-}
-
 /// Tells that what was printed answers only while the sandbox is up.
 pub(super) fn inside_hint(style: Style) {
     note(
@@ -211,6 +197,10 @@ pub(super) fn reading(count: usize, style: Style) -> Reading {
 /// Why a command failed: what, why, and what to do.
 pub(super) fn failure(failure: &Failure, style: Style) {
     if style.json {
+        // What was done and what failed has been told, in one document.
+        if matches!(failure, Failure::Steps(_) | Failure::Interrupted) {
+            return;
+        }
         let _ =
             out(&pretty(&json!({ "version": json::VERSION, "exit_code": failure.code(), "errors": errors(failure) })));
         return;

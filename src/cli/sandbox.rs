@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::failure::{DONE, Failure};
 use super::{Format, Global, render, session, steps};
 use crate::manifest::{ClusterReference, Manifest, parse_duration};
+use crate::resource::Purpose;
 use crate::sandbox::{ACCESS_KEY_ID, Claim, Fault, Options, SECRET_ACCESS_KEY, Settings, claim, start};
 
 /// Where the sandbox keeps its data, where `PIPELINE_SANDBOX_DIR` says nothing else.
@@ -115,7 +116,7 @@ impl Sandbox {
 impl Up {
     async fn run(&self, global: &Global) -> Result<u8, Failure> {
         let manifests: Result<Vec<Manifest>, Failure> =
-            self.manifests.iter().map(|path| session::load(path, global)).collect();
+            self.manifests.iter().map(|path| session::load(path, global, Purpose::Make)).collect();
         let options = Options { folder: self.folder()?, port: Some(self.port), settings: self.settings()? };
         let sandbox = start(options).await?;
         for manifest in &manifests? {

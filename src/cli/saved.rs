@@ -52,8 +52,20 @@ pub(super) fn write(
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(file).and_then(|mut out| out.write_all(&serde_json::to_vec_pretty(&saved)?));
+    let written = options.open(file).and_then(|mut out| {
+        hide(&out)?;
+        out.write_all(&serde_json::to_vec_pretty(&saved)?)
+    });
     written.map_err(|error| format!("cannot write the plan to {}: {error}", file.display()).into())
+}
+
+/// Hides a file that was there before, and may be open to all.
+fn hide(file: &fs::File) -> io::Result<()> {
+    #[cfg(unix)]
+    if file.metadata()?.is_file() {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    Ok(())
 }
 
 /// The kept plan that a file holds; `None` where it holds something else, such as a manifest.
@@ -61,13 +73,14 @@ pub(super) fn read(file: &Path) -> Result<Option<Saved>, Failure> {
     let text = match fs::read(file) {
         Ok(text) => text,
         // Whoever reads it as a manifest tells it better.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot read {}: {error}", file.display()).into()),
+        Err(_) => return Ok(None),
     };
     let Ok(value) = serde_json::from_slice::<Value>(&text) else { return Ok(None) };
     match value.get("pipeline_plan").and_then(Value::as_u64) {
         None => Ok(None),
-        Some(version) if version == u64::from(VERSION) => Ok(Some(serde_json::from_value(value)?)),
+        Some(version) if version == u64::from(VERSION) => serde_json::from_value(value)
+            .map(Some)
+            .map_err(|error| format!("{} is a plan, but not a whole one ({error}); plan again", file.display()).into()),
         Some(version) => Err(format!(
             "{} is a plan of form {version}, and this version of pipeline reads form {VERSION}; plan again",
             file.display()
@@ -78,15 +91,30 @@ pub(super) fn read(file: &Path) -> Result<Option<Saved>, Failure> {
 
 impl Saved {
     /// The command line that the plan was made with, written and told as this one asks.
-    pub(super) fn global(&self, now: &Global) -> Global {
-        Global {
+    ///
+    /// # Errors
+    /// Where this one says again, and perhaps otherwise, what the plan holds.
+    pub(super) fn global(&self, now: &Global) -> Result<Global, Failure> {
+        let again = [
+            ("--var", !now.variables.is_empty()),
+            ("--target", now.target.is_some()),
+            ("--region", now.region.is_some()),
+            ("--endpoint-url", now.endpoint_url.is_some()),
+            ("--profile", now.profile.is_some()),
+        ];
+        if let Some((flag, _)) = again.iter().find(|(_, given)| *given) {
+            return Err(Failure::Usage(format!(
+                "a kept plan is applied as it was made; leave {flag} out, or plan again"
+            )));
+        }
+        Ok(Global {
             variables: self.variables.clone(),
             target: self.target.as_deref().map(|target| if target == "aws" { Target::Aws } else { Target::Sandbox }),
             region: self.region.clone(),
             endpoint_url: self.endpoint_url.clone(),
             profile: self.profile.clone(),
             ..now.clone()
-        }
+        })
     }
 
     /// Refuses a manifest that is no longer the one that was planned.
@@ -95,7 +123,8 @@ impl Saved {
             return Ok(());
         }
         Err(Failure::Refused(format!(
-            "{} is not as it was when this plan was made; nothing was changed. Plan again",
+            "{}, or a variable that it takes from the environment, is not as it was when this plan was made; nothing was \
+             changed. Plan again",
             self.manifest.display()
         )))
     }

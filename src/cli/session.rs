@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::{Global, Target, render};
 use crate::aws::clients::{Clients, Endpoint};
+use crate::aws::retry::TellRetries;
 use crate::engine::graph::{Graph, Snapshot, observe};
 use crate::manifest::{self, Manifest, Overrides};
-use crate::resource::{self, Context, Tags};
+use crate::resource::{self, Context, Purpose, Tags};
 
 /// A manifest, and everything that is needed to work on it.
 #[derive(Debug)]
@@ -30,12 +31,17 @@ enum Home {
 }
 
 /// Reads a manifest as the command line asks.
-pub(super) fn load(path: &Path, global: &Global) -> Result<Manifest, Failure> {
+pub(super) fn load(path: &Path, global: &Global, purpose: Purpose) -> Result<Manifest, Failure> {
     let target = global.target.map(|target| match target {
         Target::Sandbox => manifest::Target::Sandbox,
         Target::Aws => manifest::Target::Aws,
     });
-    let overrides = Overrides { variables: global.variables.clone(), target, region: global.region.clone() };
+    let overrides = Overrides {
+        variables: global.variables.clone(),
+        target,
+        region: global.region.clone(),
+        removal: purpose == Purpose::Remove,
+    };
     let manifest = manifest::load(path, &overrides).map_err(Failure::Invalid)?;
     if manifest.target == manifest::Target::Sandbox && global.endpoint_url.is_some() {
         return Err(Failure::Usage(
@@ -50,11 +56,11 @@ pub(super) fn load(path: &Path, global: &Global) -> Result<Manifest, Failure> {
 impl Session {
     /// Reads the manifest, connects, and makes the graph.
     pub(super) async fn open(path: &Path, global: &Global) -> Result<Self, Failure> {
-        Self::of(load(path, global)?, global).await
+        Self::of(load(path, global, Purpose::Make)?, global, Purpose::Make).await
     }
 
     /// The same for a manifest that has been read.
-    pub(super) async fn of(manifest: Manifest, global: &Global) -> Result<Self, Failure> {
+    pub(super) async fn of(manifest: Manifest, global: &Global, purpose: Purpose) -> Result<Self, Failure> {
         let style = global.style();
         render::warnings(&manifest.warnings, style);
         let (endpoint, home) = match manifest.target {
@@ -63,11 +69,12 @@ impl Session {
             }
             manifest::Target::Sandbox => local(&manifest, style).await?,
         };
-        let clients = Clients::connect(&endpoint, &manifest.region).await?;
+        let retries = TellRetries::new(move |text| render::retried(&text, style));
+        let clients = Clients::connect(&endpoint, &manifest.region, &retries).await?;
         check_account(&manifest, &clients)?;
         let tags = Tags::new(&manifest.name, &manifest.environment, &manifest.digest, expiry(&manifest));
         let context = Arc::new(Context { clients, tags });
-        let graph = resource::graph(&manifest, &context).await?;
+        let graph = resource::graph(&manifest, &context, purpose).await?;
         Ok(Self { manifest, graph, home, style })
     }
 

@@ -1,11 +1,11 @@
 //! Resources in dependency order, and what is there of them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::{Address, Cause, Observed, Outputs, Resource};
+use super::{Address, Cause, Observed, Outputs, Owner, Resource};
 
 /// How many resources are worked on at once. Nearly all of them only wait for AWS to settle; a kind of which a
 /// manifest may have a thousand queues its own calls.
@@ -44,7 +44,8 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Orders resources so that each comes after its needs, and otherwise as given.
+    /// Orders resources so that each comes after its needs, and otherwise as given: those that are given in such an
+    /// order keep it.
     ///
     /// # Errors
     /// Where an address stands twice, a need is missing, or needs form a cycle.
@@ -124,7 +125,7 @@ impl Graph {
 pub(super) struct Frontier {
     waits_for: Vec<usize>,
     unblocks: Vec<Vec<usize>>,
-    ready: VecDeque<usize>,
+    ready: BTreeSet<usize>,
 }
 
 impl Frontier {
@@ -141,9 +142,9 @@ impl Frontier {
         Self { waits_for, unblocks, ready }
     }
 
-    /// One that may start, and has not yet.
+    /// The first that may start, and has not yet.
     pub(super) fn next(&mut self) -> Option<usize> {
-        self.ready.pop_front()
+        self.ready.pop_first()
     }
 
     /// Tells that one is done, so that others may start.
@@ -151,7 +152,7 @@ impl Frontier {
         for &other in &self.unblocks[index] {
             self.waits_for[other] -= 1;
             if self.waits_for[other] == 0 {
-                self.ready.push_back(other);
+                self.ready.insert(other);
             }
         }
     }
@@ -167,7 +168,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Adds what was read of one resource.
     pub fn insert(&mut self, address: Address, observed: Observed) {
-        if let Some(current) = &observed.current {
+        if let (Some(current), Owner::Ours | Owner::Untaggable) = (&observed.current, &observed.owner) {
             self.known.insert(address.clone(), current.output.clone());
         }
         self.observed.insert(address, observed);
@@ -178,7 +179,7 @@ impl Snapshot {
         self.observed.get(address)
     }
 
-    /// The outputs of everything that exists.
+    /// The outputs of everything that exists and is not somebody else's.
     pub fn known(&self) -> &Outputs {
         &self.known
     }

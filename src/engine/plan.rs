@@ -215,7 +215,7 @@ pub fn plan_destroy(graph: &Graph, snapshot: &Snapshot) -> Plan {
         let first = plan.steps.len();
         let mut add = |work| plan.steps.push(Step { address: address.clone(), work, after: after.clone() });
         for leftover in &observed.leftovers {
-            add(Work::DeleteLeftover(leftover.clone()));
+            add(Work::Delete(leftover.clone()));
         }
         match (&observed.current, &observed.owner) {
             (Some(_), Owner::Foreign(why)) => add(Work::Keep(format!("not ours: {why}"))),

@@ -15,6 +15,8 @@ pub struct Overrides {
     pub target: Option<Target>,
     /// `--region`.
     pub region: Option<String>,
+    /// Whether it is read only to remove what it made: then what that was made of may be gone.
+    pub removal: bool,
 }
 
 /// Reads a manifest. Its variables may come from the process's environment.

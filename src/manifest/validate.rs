@@ -38,6 +38,8 @@ struct Scene<'a> {
     region: Option<&'a str>,
     account: Option<&'a str>,
     environment: Option<&'a str>,
+    /// Whether it is read only to remove what it made.
+    removal: bool,
 }
 
 impl Scene<'_> {
@@ -64,6 +66,7 @@ pub(super) fn validate(
         region: region(raw, overrides, findings),
         account: account(raw, findings),
         environment: raw.environment.as_deref().map(String::as_str),
+        removal: overrides.removal,
     };
     let name = raw.name.as_ref().map(|name| label("name", name, findings));
     let environment = raw.environment.as_ref().map(|environment| label("environment", environment, findings));

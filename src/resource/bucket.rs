@@ -10,8 +10,8 @@ use super::Shared;
 use crate::aws::wait::{Look, wait_until};
 use crate::aws::{Failure, found, sent};
 use crate::engine::{
-    Address, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress,
-    Removal, Resource, Result, State,
+    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress, Removal,
+    Resource, Result, State,
 };
 use crate::manifest;
 
@@ -57,9 +57,9 @@ impl Bucket {
         match found(answer) {
             Ok(Some(bucket)) => Ok(Some(bucket.bucket_region.unwrap_or_else(|| self.context.clients.region.clone()))),
             Ok(None) => Ok(None),
-            Err(failure) if is_forbidden(&failure) => Err(format!(
-                "a bucket named {} exists and this caller may not look at it: bucket names are shared by all of AWS; \
-                 choose another name, or grant the caller s3:ListBucket on it",
+            Err(failure) if failure.is_denied() => Err(format!(
+                "a bucket named {} exists and this caller may not look at it ({failure}): bucket names are shared by \
+                 all of AWS; if it is somebody else's, choose another name",
                 self.declared.name
             )
             .into()),
@@ -67,7 +67,15 @@ impl Bucket {
         }
     }
 
-    async fn owner(&self) -> Result<Owner> {
+    /// Whose it is. One in another region can't be used, nor asked for its tags.
+    async fn owner(&self, region: &str) -> Result<Owner> {
+        let wanted = &self.context.clients.region;
+        if region != wanted {
+            return Ok(Owner::Foreign(format!(
+                "the bucket is in {region}, and the pipeline in {wanted}: the S3 sink needs both in one region; set \
+                 `region: {region}`"
+            )));
+        }
         if !self.declared.create {
             return Ok(Owner::Ours);
         }
@@ -82,7 +90,7 @@ impl Bucket {
         State {
             fields: Fields::new().with("region", region),
             output: Output::new().with("name", name.as_str()).with("arn", arn),
-            label: None,
+            label: (self.declared.create && self.declared.retain).then(|| "only if it is empty".to_owned()),
         }
     }
 
@@ -97,6 +105,32 @@ impl Bucket {
         let region = self.context.clients.region.as_str();
         let location = (region != HOME).then(|| BucketLocationConstraint::from(region));
         Ok(CreateBucketConfiguration::builder().set_location_constraint(location).set_tags(Some(tags?)).build())
+    }
+
+    async fn send_create(&self, progress: &Progress) -> Result<()> {
+        let configuration = self.configuration()?;
+        let send = || async {
+            let call = self.s3().create_bucket().bucket(&self.declared.name);
+            Ok(sent(call.create_bucket_configuration(configuration.clone()).send().await))
+        };
+        // S3 does not take a name again while it is still removing the bucket that had it.
+        let judge = |answer: &std::result::Result<_, Failure>| match answer {
+            Err(failure) if failure.is("OperationAborted") => Look::Pending("its name is not free yet".to_owned()),
+            _ => Look::Settled,
+        };
+        match wait_until(BUCKET_TIMEOUT, |state| progress.note(state), send, judge).await? {
+            Ok(_) => Ok(()),
+            // A call whose answer was lost is made again, and then meets its own work.
+            Err(failure) if failure.is("BucketAlreadyOwnedByYou") => {
+                match self.owner(&self.context.clients.region).await? {
+                    Owner::Foreign(why) => {
+                        Err(format!("a bucket of that name was made just now, and {why}; plan again").into())
+                    }
+                    Owner::Ours | Owner::Untaggable => Ok(()),
+                }
+            }
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// Deletes every object, version and delete marker; tells how many went.
@@ -182,11 +216,6 @@ impl Bucket {
     }
 }
 
-/// HEAD replies have no body, and so no code of S3's own.
-fn is_forbidden(failure: &Failure) -> bool {
-    failure.is_denied() || failure.is("Forbidden") || failure.is("403")
-}
-
 #[async_trait]
 impl Resource for Bucket {
     fn address(&self) -> &Address {
@@ -201,16 +230,8 @@ impl Resource for Bucket {
         Fields::new().with("region", self.context.clients.region.as_str())
     }
 
-    fn on_change(&self, change: &FieldChange) -> OnChange {
-        let region = match &change.from {
-            Some(Field::Known(region)) => region.as_str().unwrap_or_default().to_owned(),
-            _ => String::new(),
-        };
-        OnChange::Refuse(format!(
-            "the bucket is in {region}, and the pipeline in {}: the S3 sink needs both in one region; use another \
-             bucket name, or set `region: {region}`",
-            self.context.clients.region
-        ))
+    fn on_change(&self, _change: &FieldChange) -> OnChange {
+        OnChange::Refuse("a bucket stays in its region; use another bucket name".to_owned())
     }
 
     fn on_destroy(&self, _state: &State) -> OnDestroy {
@@ -224,14 +245,12 @@ impl Resource for Bucket {
 
     async fn read(&self, _known: &Outputs) -> Result<Observed> {
         let Some(region) = self.region().await? else { return Ok(Observed::absent()) };
-        // Tags can be asked for in the bucket's own region alone.
-        let owner = if region == self.context.clients.region { self.owner().await? } else { Owner::Ours };
+        let owner = self.owner(&region).await?;
         Ok(Observed::present(self.state(&region), owner))
     }
 
     async fn create(&self, _known: &Outputs, progress: &Progress) -> Result<State> {
-        let call = self.s3().create_bucket().bucket(&self.declared.name);
-        sent(call.create_bucket_configuration(self.configuration()?).send().await)?;
+        self.send_create(progress).await?;
         let region = wait_until(
             BUCKET_TIMEOUT,
             |state| progress.note(state),

@@ -8,14 +8,19 @@ use serde_json::Value;
 use super::Shared;
 use crate::aws::{found, sent};
 use crate::engine::{
-    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress, Removal,
-    Resource, Result, State,
+    Address, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress,
+    Removal, Resource, Result, State,
 };
 use crate::manifest::{self, Access, Auth, ClusterReference};
 
 /// The oldest Kafka version whose topics MSK's topic API manages.
 /// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
 const TOPIC_API_SINCE: (u32, u32) = (3, 6);
+
+/// The output that holds the cluster's ARN where the topic API manages its topics.
+pub(crate) const TOPIC_API: &str = "topic_api";
+/// The field that tells why a cluster can't be used; absent where it can.
+const UNUSABLE: &str = "unusable";
 
 /// An existing cluster.
 #[derive(Debug)]
@@ -63,12 +68,18 @@ impl Cluster {
         }
     }
 
-    /// What keeps this cluster from being used as the manifest asks.
-    fn unusable(&self, cluster: &Description) -> Option<String> {
-        if let Some(state @ (ClusterState::Creating | ClusterState::Deleting | ClusterState::Failed)) = cluster.state()
-        {
-            return Some(format!("it is {state}; wait until it is ACTIVE, or name another cluster"));
+    /// Why nothing can be done with this cluster.
+    fn unready(&self, cluster: &Description) -> Option<String> {
+        match cluster.state() {
+            Some(state @ (ClusterState::Creating | ClusterState::Deleting | ClusterState::Failed)) => {
+                Some(format!("it is {state}; wait until it is ACTIVE, or name another cluster"))
+            }
+            _ => None,
         }
+    }
+
+    /// Why the topic API does not manage its topics, where topics are to be managed.
+    fn without_topics(&self, cluster: &Description) -> Option<String> {
         if !self.has_topics {
             return None;
         }
@@ -99,26 +110,30 @@ impl Cluster {
         }
     }
 
-    fn output(&self, cluster: &Description, brokers: &GetBootstrapBrokersOutput) -> Result<Output> {
-        let arn = cluster.cluster_arn().ok_or("AWS did not tell its ARN")?;
-        let Some(used) = self.brokers(brokers) else {
-            return Err(format!(
-                "it has no {:?} {:?} listener; it has: {}. Set `cluster.auth` and `cluster.access` to one of those, or \
-                 turn that listener on",
-                self.declared.access,
-                self.declared.auth,
+    /// Why this manifest's clients can't reach it.
+    fn unreachable(&self, brokers: &GetBootstrapBrokersOutput) -> Option<String> {
+        let (access, auth) = (format!("{:?}", self.declared.access), format!("{:?}", self.declared.auth));
+        self.brokers(brokers).is_none().then(|| {
+            format!(
+                "it has no {} {} listener; it has: {}; set `cluster.auth` and `cluster.access` to one of those, or turn \
+                 that listener on",
+                access.to_lowercase(),
+                auth.to_lowercase(),
                 listeners(brokers).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
             )
-            .to_lowercase()
-            .into());
-        };
+        })
+    }
+
+    fn output(&self, cluster: &Description, brokers: &GetBootstrapBrokersOutput) -> Output {
         let (subnets, security_groups) = network(cluster);
         let mut output = Output::new()
-            .with("arn", arn)
+            .with("arn", cluster.cluster_arn().unwrap_or_default())
             .with("name", cluster.cluster_name().unwrap_or_default())
-            .with("bootstrap_brokers", used)
             .with("subnets", subnets)
             .with("security_groups", security_groups);
+        if let Some(used) = self.brokers(brokers) {
+            output = output.with("bootstrap_brokers", used);
+        }
         for (name, addresses) in listeners(brokers) {
             output = output.with(&format!("bootstrap_brokers_{name}"), addresses);
         }
@@ -128,8 +143,15 @@ impl Cluster {
         if let Some(zookeeper) = cluster.provisioned().and_then(|cluster| cluster.zookeeper_connect_string()) {
             output = output.with("zookeeper", zookeeper);
         }
-        Ok(output)
+        output
     }
+}
+
+/// What is there, and why it can't be used. That is no failure to read: the plan refuses it beside all else that is
+/// wrong, and a destroy goes on without it.
+fn seen(unusable: Option<String>, output: Output) -> Observed {
+    let fields = unusable.into_iter().fold(Fields::new(), |fields, why| fields.with(UNUSABLE, why));
+    Observed::present(State { fields, output, label: None }, Owner::Ours)
 }
 
 /// Every listener that there is, by the name that it has among the outputs.
@@ -188,8 +210,12 @@ impl Resource for Cluster {
         Fields::new()
     }
 
-    fn on_change(&self, _change: &FieldChange) -> OnChange {
-        OnChange::Refuse("a cluster is never changed".to_owned())
+    fn on_change(&self, change: &FieldChange) -> OnChange {
+        let why = match &change.from {
+            Some(Field::Known(why)) if change.field == UNUSABLE => why.as_str(),
+            _ => None,
+        };
+        OnChange::Refuse(why.unwrap_or("a cluster is never changed").to_owned())
     }
 
     fn on_destroy(&self, _state: &State) -> OnDestroy {
@@ -206,13 +232,17 @@ impl Resource for Cluster {
 
     async fn read(&self, _known: &Outputs) -> Result<Observed> {
         let Some(cluster) = self.find().await? else { return Ok(Observed::absent()) };
-        if let Some(reason) = self.unusable(&cluster) {
-            return Err(reason.into());
-        }
         let arn = cluster.cluster_arn().unwrap_or_default();
+        if let Some(why) = self.unready(&cluster) {
+            return Ok(seen(Some(why), Output::new().with("arn", arn)));
+        }
         let brokers = sent(self.context.clients.kafka.get_bootstrap_brokers().cluster_arn(arn).send().await)?;
-        let output = self.output(&cluster, &brokers)?;
-        Ok(Observed::present(State { fields: Fields::new(), output, label: None }, Owner::Ours))
+        let mut output = self.output(&cluster, &brokers);
+        let without_topics = self.without_topics(&cluster);
+        if without_topics.is_none() {
+            output = output.with(TOPIC_API, arn);
+        }
+        Ok(seen(without_topics.or_else(|| self.unreachable(&brokers)), output))
     }
 
     async fn create(&self, _known: &Outputs, _progress: &Progress) -> Result<State> {

@@ -8,19 +8,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_kafkaconnect::operation::describe_connector::DescribeConnectorOutput;
-use aws_sdk_kafkaconnect::types::{ConnectorOperationState, ConnectorState, ConnectorSummary};
+use aws_sdk_kafkaconnect::types::{ConnectorOperationState, ConnectorState};
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
 use crate::aws::wait::{Look, wait_until};
 use crate::aws::{Failure, found, sent};
+use crate::engine::diff::diff;
 use crate::engine::{
-    Address, Change, Field, FieldChange, Fields, Observed, OnChange, Output, Outputs, Owner, Progress, Removal,
-    Resource, Result, State,
+    Address, Change, Field, FieldChange, Fields, Observed, OnChange, Output, Outputs, Progress, Removal, Resource,
+    Result, State,
 };
-use crate::manifest;
+use crate::manifest::{self, Capacity};
 
 mod config;
+mod find;
 mod request;
 mod settings;
 
@@ -102,32 +104,16 @@ impl Connector {
         &self.context.clients.connect
     }
 
-    /// The connector of our name, where there is one.
-    async fn find(&self) -> Result<Option<ConnectorSummary>> {
-        let list = self.connect().list_connectors().connector_name_prefix(&self.declared.name);
-        let mut pages = list.into_paginator().items().send();
-        while let Some(connector) = pages.next().await {
-            let connector = sent(connector)?;
-            if connector.connector_name() == Some(&self.declared.name) {
-                return Ok(Some(connector));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn describe(&self, arn: &str) -> Result<Option<DescribeConnectorOutput>> {
-        Ok(found(self.connect().describe_connector().connector_arn(arn).send().await)?)
-    }
-
-    async fn owner(&self, arn: &str) -> Result<Owner> {
-        let tags = sent(self.connect().list_tags_for_resource().resource_arn(arn).send().await)?;
-        let tags = tags.tags.unwrap_or_default();
-        Ok(self.context.tags.owner(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))))
-    }
-
     fn state(&self, connector: &DescribeConnectorOutput) -> State {
+        let mut there = settings::observed(connector);
+        // Where the manifest sets no limit, whatever MSK Connect fills in is as good.
+        if let (Some(Capacity::Autoscaling { max_tasks, .. }), Capacity::Autoscaling { max_tasks: None, .. }) =
+            (&mut there.capacity, &self.declared.capacity)
+        {
+            *max_tasks = None;
+        }
         State {
-            fields: settings::observed(connector).fields(),
+            fields: there.fields(),
             output: Output::new()
                 .with("arn", connector.connector_arn().unwrap_or_default())
                 .with("version", connector.current_version().unwrap_or_default()),
@@ -187,9 +173,25 @@ impl Connector {
                     progress.note("waiting for IAM to make the role known");
                     sleep(ROLE_PAUSE).await;
                 }
+                Err(failure) if failure.is("ConflictException") => return self.already_made(failure).await,
                 Err(failure) => return Err(failure.into()),
             }
         }
+    }
+
+    /// Waits until it is in no state that passes by itself: only then it takes a change, or a deletion.
+    async fn still(&self, arn: &str, progress: &Progress) -> Result<Option<DescribeConnectorOutput>> {
+        use ConnectorState as Is;
+        wait_until(
+            CONNECTOR_TIMEOUT,
+            |state| progress.note(state),
+            || self.describe(arn),
+            |seen| match seen.as_ref().and_then(DescribeConnectorOutput::connector_state) {
+                None | Some(Is::Running | Is::Failed | Is::Paused | Is::Deleting) => Look::Settled,
+                Some(state) => Look::Pending(state.to_string()),
+            },
+        )
+        .await
     }
 
     /// Follows an operation to its end. A rollback is a failure, though the connector runs.
@@ -237,11 +239,22 @@ impl Connector {
     ) -> Result<State> {
         let (arn, version) = (state.output.require("arn")?, state.output.require("version")?);
         let request = self.connect().update_connector().connector_arn(arn).current_version(version);
-        let answer = sent(request::update(request, group, &self.settings(known))?.send().await)?;
-        if let Some(operation) = answer.connector_operation_arn() {
-            self.followed(operation, progress).await?;
+        let answer = sent(request::update(request, group, &self.settings(known))?.send().await);
+        match answer.map(|answer| answer.connector_operation_arn) {
+            Ok(operation) => {
+                if let Some(operation) = operation {
+                    self.followed(&operation, progress).await?;
+                }
+                self.running(arn, progress).await
+            }
+            // The version is another one by now. If that is our own work, of a call whose answer was lost, all is well.
+            Err(failure) => {
+                self.still(arn, progress).await?;
+                let state = self.running(arn, progress).await?;
+                let left = diff(&self.desired(known), &state.fields);
+                if left.iter().any(|change| group.has(&change.field)) { Err(failure.into()) } else { Ok(state) }
+            }
         }
-        self.running(arn, progress).await
     }
 }
 
@@ -297,10 +310,16 @@ impl Resource for Connector {
     }
 
     async fn read(&self, _known: &Outputs) -> Result<Observed> {
-        let Some(summary) = self.find().await? else { return Ok(Observed::absent()) };
+        let found = match self.find().await? {
+            Some(summary) => Some(summary),
+            None => self.find_renamed().await?,
+        };
+        let Some(summary) = found else { return Ok(Observed::absent()) };
         let arn = summary.connector_arn().unwrap_or_default();
         let (connector, owner) = futures::try_join!(self.describe(arn), self.owner(arn))?;
-        Ok(connector.map_or_else(Observed::absent, |connector| Observed::present(self.state(&connector), owner)))
+        // It may have gone since it was listed.
+        let there = connector.zip(owner);
+        Ok(there.map_or_else(Observed::absent, |(connector, owner)| Observed::present(self.state(&connector), owner)))
     }
 
     async fn create(&self, known: &Outputs, progress: &Progress) -> Result<State> {
@@ -310,15 +329,18 @@ impl Resource for Connector {
 
     async fn update(&self, change: &Change, known: &Outputs, progress: &Progress) -> Result<State> {
         let arn = change.current.output.require("arn")?;
-        if change.touches("state") && change.current.fields.get("state") == Some(&Field::Known("PAUSED".into())) {
-            sent(self.connect().resume_connector().connector_arn(arn).send().await)?;
+        let mut state = change.current.clone();
+        if change.touches("state") {
+            // Whatever an earlier run began must be over before the next change is taken.
+            let still = self.still(arn, progress).await?;
+            if still.and_then(|connector| connector.connector_state) == Some(ConnectorState::Paused) {
+                sent(self.connect().resume_connector().connector_arn(arn).send().await)?;
+            }
+            state = self.running(arn, progress).await?;
         }
-        // Whatever an earlier run began must be over before the next change is taken.
-        let mut state =
-            if change.touches("state") { self.running(arn, progress).await? } else { change.current.clone() };
         for group in request::Group::ALL {
             // Read anew after each group: an earlier run may have been killed between two of them.
-            let left = crate::engine::diff::diff(&self.desired(known), &state.fields);
+            let left = diff(&self.desired(known), &state.fields);
             if left.iter().any(|change| group.has(&change.field)) {
                 state = self.update_group(group, &state, known, progress).await?;
             }
@@ -328,25 +350,14 @@ impl Resource for Connector {
 
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
         let arn = state.output.require("arn")?;
-        // One that is on its way takes no delete until it has arrived.
-        wait_until(
-            CONNECTOR_TIMEOUT,
-            |state| progress.note(state),
-            || self.describe(arn),
-            |seen| match seen.as_ref().and_then(DescribeConnectorOutput::connector_state) {
-                None
-                | Some(
-                    ConnectorState::Running
-                    | ConnectorState::Failed
-                    | ConnectorState::Paused
-                    | ConnectorState::Deleting,
-                ) => Look::Settled,
-                Some(state) => Look::Pending(state.to_string()),
-            },
-        )
-        .await?;
-        if state.fields.get("state") != Some(&Field::Known("DELETING".into())) {
-            found(self.connect().delete_connector().connector_arn(arn).send().await)?;
+        let Some(connector) = self.still(arn, progress).await? else { return Ok(Removal::Gone) };
+        let had_failed = connector.connector_state() == Some(&ConnectorState::Failed);
+        if connector.connector_state() != Some(&ConnectorState::Deleting) {
+            match found(self.connect().delete_connector().connector_arn(arn).send().await) {
+                // An attempt whose answer was lost, or another run, is deleting it already.
+                Err(failure) if !self.is_going(arn).await? => return Err(failure.into()),
+                _ => {}
+            }
         }
         wait_until(
             CONNECTOR_TIMEOUT,
@@ -355,7 +366,7 @@ impl Resource for Connector {
             |seen| match seen {
                 None => Look::Settled,
                 Some(connector) => match connector.connector_state() {
-                    Some(ConnectorState::Failed) => {
+                    Some(ConnectorState::Failed) if !had_failed => {
                         Look::Failed(format!("its deletion FAILED: {}; delete it again", reason(connector)))
                     }
                     Some(state) => Look::Pending(state.to_string()),

@@ -33,6 +33,8 @@ mod read;
 mod removal;
 mod seen;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 /// The word before the slash of its address.
 const KIND: &str = "rest_api";
@@ -81,7 +83,7 @@ impl RestApi {
     async fn settle(&self, id: &str, progress: &Progress) -> Result<State> {
         let seen = self.see(id).await?;
         if let Owner::Foreign(why) = self.owner(&seen) {
-            return Err(format!("REST API {id} was made by somebody else meanwhile: {why}").into());
+            return Err(format!("REST API {id} is not ours to change: {why}").into());
         }
         self.pursue(Aim::Declared, seen, progress).await?;
         let seen = self.see(id).await?;
@@ -143,14 +145,16 @@ impl Resource for RestApi {
             });
         };
         let seen = self.look_into(api, keys).await?;
-        Ok(Observed {
-            current: Some(self.state(&seen).await?),
-            leftovers: self.leftovers(&seen),
-            owner: self.owner(&seen),
-        })
+        let owner = self.owner(&seen);
+        // In an API that is refused, nothing is done at all.
+        let leftovers = if owner == Owner::Ours { self.leftovers(&seen) } else { Vec::new() };
+        Ok(Observed { current: Some(self.state(&seen).await?), leftovers, owner })
     }
 
     async fn create(&self, _known: &Outputs, progress: &Progress) -> Result<State> {
+        if let Some(missing) = self.must_exist() {
+            return Err(missing.into());
+        }
         // Those of an API that somebody deleted: they would be taken for this one's.
         self.remove_keys(&self.find_keys().await?).await?;
         let id = self.create_api().await?;

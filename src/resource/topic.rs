@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::Shared;
+use super::cluster::TOPIC_API;
 use crate::aws::wait::{Look, wait_until};
 use crate::aws::{Failure, found, sent};
 use crate::engine::diff::diff;
@@ -94,7 +95,7 @@ impl Topic {
     }
 
     fn cluster<'a>(&self, known: &'a Outputs) -> Result<&'a str> {
-        known.require(&self.cluster[0], "arn")
+        known.require(&self.cluster[0], TOPIC_API)
     }
 
     async fn describe(&self, cluster: &str) -> Result<Option<DescribeTopicOutput>> {

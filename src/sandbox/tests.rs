@@ -148,7 +148,7 @@ async fn private_calls_are_for_programs_on_this_machine() {
     let url = |path: &str| format!("{}/_sandbox/{path}", sandbox.endpoint());
     let get = async |path: &str| parse(http.get(url(path)).send().await.unwrap()).await;
     let status = get("status").await;
-    assert_eq!(status["counts"]["s3/buckets"], 1);
+    assert_eq!(status["counts"]["buckets"], 1);
     assert_eq!(status["endpoint"], sandbox.endpoint());
     let before = get("addresses?api=abc").await;
     assert_eq!(before["account"], "000000000000");
@@ -157,9 +157,10 @@ async fn private_calls_are_for_programs_on_this_machine() {
     assert_eq!(page.status(), 403);
     let rebound = http.post(url("reset")).header("host", "evil.example:80").send().await.unwrap();
     assert_eq!(rebound.status(), 403);
-    assert_eq!(get("status").await["counts"]["s3/buckets"], 1);
+    assert_eq!(get("status").await["counts"]["buckets"], 1);
     assert_eq!(http.post(url("reset")).send().await.unwrap().status(), 200);
-    assert_eq!(get("status").await["counts"], serde_json::json!({}));
+    let counts = get("status").await["counts"].clone();
+    assert!(counts.as_object().unwrap().values().all(|count| *count == 0), "{counts}");
     let after = get("addresses").await;
     assert_eq!(after["rest_proxy"], before["rest_proxy"]);
     assert_eq!(after["invoke"], serde_json::json!({}));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use pipeline::aws::clients::{Clients, Endpoint};
+use pipeline::aws::retry::TellRetries;
 use pipeline::sandbox::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 use serde_json::Value;
 
@@ -155,7 +156,7 @@ impl Bench {
             access_key_id: ACCESS_KEY_ID,
             secret_access_key: SECRET_ACCESS_KEY,
         };
-        Clients::connect(&endpoint, REGION).await.unwrap()
+        Clients::connect(&endpoint, REGION, &TellRetries::silent()).await.unwrap()
     }
 
     /// How many things of each kind exist in the sandbox.

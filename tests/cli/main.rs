@@ -4,6 +4,7 @@
 
 mod apply;
 mod bench;
+mod course;
 mod destroy;
 mod drift;
 mod kill;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -13,8 +14,10 @@ use crate::engine::plan::Plan;
 
 /// How many running steps have a line of their own on a terminal.
 const LINES: usize = 12;
-/// How often a line without a terminal repeats what is still waited for.
-const REPEAT: Duration = Duration::from_secs(30);
+/// Without a terminal: how long a step is silent before its state is told, and between two states.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a state that lasts is told again, so that nobody takes the command for dead.
+const REPEAT: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(120);
 
 /// The line that shows, on a terminal, that things are being read. It goes when this is dropped.
@@ -40,11 +43,45 @@ impl Drop for Reading {
     }
 }
 
+/// The lines that move, while there are any: whoever writes above them must have them out of the way.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Does `write` where it does not tear what moves on the screen.
+pub(super) fn above_what_moves(write: impl FnOnce()) {
+    let bars = BARS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bars {
+        Some(bars) => bars.suspend(write),
+        None => write(),
+    }
+}
+
 /// Shows an execution.
 pub(crate) struct Progress {
     titles: Vec<(String, Verb)>,
-    began: BTreeMap<usize, (Instant, Instant)>,
+    running: BTreeMap<usize, Running>,
     sink: Sink,
+}
+
+/// A step that runs.
+struct Running {
+    began: Instant,
+    /// When something was last told of it.
+    told: Instant,
+    /// What was last told.
+    state: String,
+}
+
+impl Running {
+    /// Takes in a state, and says whether to tell it. Kinds note it whenever they look.
+    fn is_news(&mut self, state: &str) -> bool {
+        let since = self.told.elapsed();
+        let is_news = if self.state == state { since >= REPEAT } else { since >= PATIENCE };
+        if is_news {
+            self.told = Instant::now();
+            state.clone_into(&mut self.state);
+        }
+        is_news
+    }
 }
 
 enum Sink {
@@ -63,6 +100,7 @@ impl Progress {
             Sink::Json
         } else if io::stderr().is_terminal() {
             let bars = MultiProgress::new();
+            *BARS.lock().unwrap_or_else(PoisonError::into_inner) = Some(bars.clone());
             let total = bars.add(ProgressBar::new(plan.changes().count() as u64));
             if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} of {len} steps, {elapsed}") {
                 total.set_style(style);
@@ -72,15 +110,19 @@ impl Progress {
         } else {
             Sink::Lines
         };
-        Self { titles, began: BTreeMap::new(), sink }
+        Self { titles, running: BTreeMap::new(), sink }
     }
 
     /// Takes in one event.
     pub(crate) fn tell(&mut self, event: Event) {
+        if let Event::Started { step } = event {
+            let now = Instant::now();
+            self.running.insert(step, Running { began: now, told: now, state: String::new() });
+        }
         match &mut self.sink {
             Sink::Nothing => {}
             Sink::Json => self.as_json(&event),
-            Sink::Lines => self.as_line(event),
+            Sink::Lines => self.as_line(&event),
             Sink::Terminal { .. } => self.on_terminal(event),
         }
     }
@@ -90,10 +132,18 @@ impl Progress {
         if let Sink::Terminal { bars, total, .. } = self.sink {
             total.finish_and_clear();
             let _ = bars.clear();
+            *BARS.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
-    fn as_json(&self, event: &Event) {
+    fn as_json(&mut self, event: &Event) {
+        if let Event::Noted { step, state } = event {
+            let Some(running) = self.running.get_mut(step) else { return };
+            if running.state == *state {
+                return;
+            }
+            state.clone_into(&mut running.state);
+        }
         let (step, what, more) = match event {
             Event::Started { step } => (step, "started", json!({})),
             Event::Noted { step, state } => (step, "state", json!({ "state": state })),
@@ -113,20 +163,17 @@ impl Progress {
         tell(&format!("{line}\n"));
     }
 
-    fn as_line(&mut self, event: Event) {
+    fn as_line(&mut self, event: &Event) {
         match event {
-            Event::Started { step } => {
-                self.began.insert(step, (Instant::now(), Instant::now()));
-            }
             Event::Noted { step, state } => {
-                let Some((began, told)) = self.began.get_mut(&step) else { return };
-                if told.elapsed() >= REPEAT {
-                    *told = Instant::now();
-                    tell(&format!("{}: {state}, {}\n", self.titles[step].0, seconds(began.elapsed())));
+                if let Some(running) = self.running.get_mut(step)
+                    && running.is_news(state)
+                {
+                    tell(&format!("{}: {state}, {}\n", self.titles[*step].0, seconds(running.began.elapsed())));
                 }
             }
             event => {
-                if let Some(line) = self.ending(&event) {
+                if let Some(line) = self.ending(event) {
                     tell(&line);
                 }
             }
@@ -159,13 +206,17 @@ impl Progress {
 
     fn on_terminal(&mut self, event: Event) {
         let line = self.ending(&event);
+        // Above the lines that move, before the next of them takes its place.
+        if let Some(line) = line {
+            tell(&line);
+        }
         let Sink::Terminal { bars, total, shown } = &mut self.sink else { return };
         match &event {
             Event::Started { step } if shown.len() < LINES && self.titles[*step].1 != Verb::Keep => {
                 let bar = bars.insert_before(total, ProgressBar::new_spinner());
                 let (address, verb) = &self.titles[*step];
                 bar.set_prefix(format!("{verb} {address}"));
-                if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix} {elapsed:.dim} {msg:.dim}") {
+                if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix} {elapsed} {msg}") {
                     bar.set_style(style);
                 }
                 bar.enable_steady_tick(TICK);
@@ -187,9 +238,6 @@ impl Progress {
                 }
             }
         }
-        if let Some(line) = line {
-            bars.suspend(|| tell(&line));
-        }
     }
 }
 
@@ -197,5 +245,24 @@ fn seconds(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         whole if whole >= 60 => format!("{}m {:02}s", whole / 60, whole % 60),
         _ => format!("{:.1}s", elapsed.as_secs_f32()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_told_when_it_is_new_and_when_it_lasts() {
+        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
+        let mut running = Running { began: ago(100), told: ago(5), state: String::new() };
+        assert!(!running.is_news("CREATING"), "too early");
+        running.told = ago(11);
+        assert!(running.is_news("CREATING") && !running.is_news("CREATING"));
+        running.told = ago(30);
+        assert!(!running.is_news("CREATING"), "told already");
+        assert!(running.is_news("UPDATING"));
+        running.told = ago(61);
+        assert!(running.is_news("UPDATING"), "it lasts");
     }
 }

@@ -171,10 +171,20 @@ fn kept_late(plan: &Plan, report: &Report) -> usize {
     report.kept.len().saturating_sub(planned)
 }
 
-/// Outputs, one a line.
+/// An output in lines: a list has one for each, all but the first after an indent.
+pub(super) fn lines(value: &Value, indent: &str) -> String {
+    let values = match value {
+        Value::Array(values) if !values.is_empty() => values.as_slice(),
+        value => std::slice::from_ref(value),
+    };
+    values.iter().map(bare).collect::<Vec<_>>().join(&format!("\n{indent}")) + "\n"
+}
+
+/// Outputs, one a line, and lists with one value a line.
 pub(super) fn outputs(outputs: &Map<String, Value>) -> String {
     let width = outputs.keys().map(String::len).max().unwrap_or_default();
-    outputs.iter().map(|(name, value)| format!("{name:width$}  {}\n", bare(value))).collect()
+    let indent = " ".repeat(width + 2);
+    outputs.iter().map(|(name, value)| format!("{name:width$}  {}", lines(value, &indent))).collect()
 }
 
 /// Outputs as a shell reads them.

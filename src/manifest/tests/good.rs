@@ -72,6 +72,7 @@ fn storage_is_found_beside_the_manifest() {
             name: "0a1b-plugin".into(),
             source: PluginSource::Folder(folder().join("plugins/s3-sink")),
             prefix: "plugins/".into(),
+            register: true,
         })
     );
     assert_eq!(

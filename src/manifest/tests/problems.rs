@@ -83,6 +83,7 @@ fn flags_for_variables_that_are_not_there() {
         variables: vec![("usr".into(), "x".into()), ("zone".into(), "y".into())],
         target: Some(Target::Aws),
         region: Some("here".into()),
+        removal: false,
     };
     let text = format!("{HEAD}variables: {{ user: x }}\nbucket: {{ name: '${{user}}-bucket' }}\n");
     insta::assert_snapshot!(judged_with(&text, &overrides, &[]));

@@ -110,7 +110,7 @@ fn source(raw: &raw::Plugin, checksum: Option<String>, scene: &Scene<'_>) -> Res
         Some(("http", _)) if scene.target == Some(Target::Sandbox) => download(text, checksum),
         Some(("http", _)) => Err(format!("\"{text}\" could be changed on its way; use https://")),
         Some((scheme, _)) => Err(format!("\"{scheme}://\" is no source; expected a path, https:// or s3://")),
-        None => local(text, scene.folder),
+        None => local(text, scene),
     }
 }
 
@@ -133,12 +133,15 @@ fn download(text: &str, checksum: Option<String>) -> Result<PluginSource, String
     Ok(PluginSource::Url { url: text.to_owned(), sha256 })
 }
 
-fn local(text: &str, folder: &Path) -> Result<PluginSource, String> {
+fn local(text: &str, scene: &Scene<'_>) -> Result<PluginSource, String> {
     if text.is_empty() {
         return Err("source is empty; expected a path, https:// or s3://".to_owned());
     }
+    let folder = scene.folder;
     let path = folder.join(text);
     match path.metadata() {
+        // What was made of it is found by its name and tags.
+        _ if scene.removal => Ok(PluginSource::File(path)),
         Ok(found) if found.is_dir() => Ok(PluginSource::Folder(path)),
         Ok(_) if is_archive(&path) => Ok(PluginSource::File(path)),
         Ok(_) => Err(format!("\"{text}\" is neither a folder nor a .zip or .jar; give one of these")),

@@ -1,6 +1,6 @@
 //! What a connector is made of, in one form for what the manifest asks and for what MSK Connect says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_kafkaconnect::operation::describe_connector::DescribeConnectorOutput;
 use aws_sdk_kafkaconnect::types::{CapacityDescription, LogDeliveryDescription};
@@ -14,6 +14,7 @@ use crate::manifest::{self, Auth, Capacity};
 /// A connector, in normal form. `None` stands for what its parts give once they exist.
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
+    pub(super) name: &'a str,
     pub(super) state: &'a str,
     pub(super) kafka_connect_version: &'a str,
     pub(super) capacity: Option<Capacity>,
@@ -36,12 +37,13 @@ impl Settings<'_> {
     /// As the engine compares it.
     pub(super) fn fields(&self) -> Fields {
         let mut fields = Fields::new()
+            .with("name", self.name)
             .with("state", self.state)
             .with("kafka_connect_version", self.kafka_connect_version)
             .with_output("plugin", self.plugin)
             .with("plugin_revision", self.plugin_revision)
             .with_output("role", self.role)
-            .with_output("cluster.brokers", self.brokers)
+            .with_output("cluster.brokers", self.brokers.map(whose_brokers).as_deref())
             .with("cluster.authentication", self.authentication)
             .with("cluster.encryption", self.encryption)
             .with("network.subnets", self.subnets.clone())
@@ -64,6 +66,19 @@ impl Settings<'_> {
         }
         fields
     }
+}
+
+/// What a list of brokers has in common with every other list of the same cluster's. MSK names three of a cluster's
+/// brokers, other ones and in another order each time, and a connector keeps those that it was created with.
+/// <https://docs.aws.amazon.com/msk/1.0/apireference/clusters-clusterarn-bootstrap-brokers.html>
+fn whose_brokers(list: &str) -> String {
+    let whose = |broker: &str| match broker.split_once('.') {
+        // b-2.NAME.xxxxxx.c3.kafka.REGION.amazonaws.com:9098
+        Some((label, cluster)) if label.starts_with("b-") => format!("*.{cluster}"),
+        _ => broker.to_owned(),
+    };
+    let brokers: BTreeSet<String> = list.split(',').map(str::trim).map(whose).collect();
+    brokers.into_iter().collect::<Vec<_>>().join(",")
 }
 
 fn capacity_fields(capacity: Option<&Capacity>) -> Vec<(&'static str, i32)> {
@@ -98,6 +113,7 @@ pub(super) fn declared<'a>(
     };
     let revision = |part: &_| known.of(part).and_then(|output| output.get("revision")).and_then(Value::as_i64);
     Settings {
+        name: &connector.name,
         state: "RUNNING",
         kafka_connect_version: &connector.kafka_connect_version,
         capacity: Some(connector.capacity.clone()),
@@ -156,11 +172,16 @@ pub(super) fn observed(connector: &DescribeConnectorOutput) -> Settings<'_> {
         .flatten()
         .map(|(key, value)| (key.as_str(), value.as_str()))
         .collect();
+    let capacity = connector.capacity().and_then(capacity);
+    // Where MSK Connect scales, it sets the number of tasks itself.
+    // <https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-capacity.html>
+    properties.retain(|(key, _)| *key != "tasks.max" || !matches!(capacity, Some(Capacity::Autoscaling { .. })));
     properties.sort_unstable();
     Settings {
+        name: connector.connector_name().unwrap_or_default(),
         state: connector.connector_state().map_or("", |state| state.as_str()),
         kafka_connect_version: connector.kafka_connect_version().unwrap_or_default(),
-        capacity: connector.capacity().and_then(capacity),
+        capacity,
         properties,
         plugin: Some(plugin.and_then(|plugin| plugin.custom_plugin_arn()).unwrap_or_default()),
         plugin_revision: plugin.map_or(0, |plugin| plugin.revision()),
@@ -210,4 +231,21 @@ fn observed_logs(logs: &LogDeliveryDescription) -> BTreeMap<&'static str, String
         fields.insert("firehose", logs.delivery_stream().unwrap_or_default().to_owned());
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_of_one_cluster_are_the_same_whichever_are_told() {
+        let broker = |number| format!("b-{number}.demo.ab12cd.c2.kafka.us-east-1.amazonaws.com:9098");
+        let list = |numbers: [u8; 3]| whose_brokers(&numbers.map(broker).join(","));
+        assert_eq!(list([1, 2, 3]), list([6, 1, 4]));
+        let other = "b-1.demo.ef34ab.c2.kafka.us-east-1.amazonaws.com:9098";
+        assert_ne!(list([1, 2, 3]), whose_brokers(other));
+        let other_listener = broker(1).replace("9098", "9094");
+        assert_ne!(list([1, 2, 3]), whose_brokers(&other_listener));
+        assert_eq!(whose_brokers("127.0.0.1:2,127.0.0.1:1"), whose_brokers("127.0.0.1:1,127.0.0.1:2"));
+    }
 }

@@ -3,43 +3,73 @@
 //! AWS lets many APIs have one name, so that a call which is made again because its answer was lost makes a second API,
 //! and two of ours are one too many. Only a call that AWS surely refused is made again without a look.
 
+use std::time::Duration;
+
 use aws_sdk_apigateway::config;
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use aws_smithy_types::DateTime;
+use tokio::time::{Instant, sleep};
 
-use crate::aws::{Failure, sent};
-use crate::engine::{Cause, Result};
+use crate::aws::{Failure, found, sent};
+use crate::engine::Result;
 
 use super::RestApi;
 
 /// How often it is tried where no answer came.
 const TRIES: u32 = 4;
+/// How long it waits after the first time; longer after each further one.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long another run may take to take its API back: DeleteRestApi is allowed once in 30 seconds.
+const WITHDRAWAL: Duration = Duration::from_secs(90);
 
 /// Errors that say for certain that nothing was made.
-const REFUSED: [&str; 5] = [
-    "BadRequestException",
-    "ConflictException",
-    "LimitExceededException",
-    "TooManyRequestsException",
-    "UnauthorizedException",
-];
+const REFUSED: [&str; 4] =
+    ["BadRequestException", "LimitExceededException", "TooManyRequestsException", "UnauthorizedException"];
 
 impl RestApi {
     /// Makes the API with our tags; its id.
     pub(super) async fn create_api(&self) -> Result<String> {
-        let mut failure: Cause = format!("{} must exist", self.address).into();
-        for _ in 0..TRIES {
-            match self.try_to_create().await {
-                Ok(id) => return Ok(id),
-                Err(refusal) if is_refused(&refusal) => return Err(refusal.into()),
-                Err(unclear) => failure = unclear.into(),
+        let mut tries = 0;
+        loop {
+            let failure = match self.try_to_create().await {
+                Ok(id) => return self.alone(id).await,
+                Err(failure) => failure,
+            };
+            if is_refused(&failure) {
+                return Err(failure.into());
             }
             if let Some(api) = self.find().await?.filter(|api| self.has_our_tags(api.tags())) {
                 return Ok(api.id.unwrap_or_default());
             }
+            tries += 1;
+            if tries == TRIES {
+                return Err(failure.into());
+            }
+            sleep(PAUSE * tries).await;
         }
-        Err(failure)
+    }
+
+    /// Sees to it that of two runs at once one alone has made the API: the later one takes its own back.
+    async fn alone(&self, id: String) -> Result<String> {
+        let deadline = Instant::now() + WITHDRAWAL;
+        loop {
+            let named = self.named(self.address.name()).await?;
+            let ours = named.iter().filter(|api| self.has_our_tags(api.tags()));
+            let first = ours.clone().min_by_key(|api| (api.created_date().map(DateTime::secs), api.id()));
+            if first.is_some_and(|first| first.id() != Some(&id)) {
+                found(self.client().delete_rest_api().rest_api_id(&id).send().await)?;
+                return Err(
+                    "another run made it at the same time; wait until that one has ended, and apply again".into()
+                );
+            }
+            if ours.count() < 2 || Instant::now() > deadline {
+                return Ok(id);
+            }
+            sleep(PAUSE).await;
+        }
     }
 
     async fn try_to_create(&self) -> std::result::Result<String, Failure> {

@@ -124,19 +124,23 @@ impl RestApi {
     /// What [`Self::clear_up`] would remove if nothing else were to be done, for the engine to delete by itself.
     pub(super) fn leftovers(&self, seen: &Seen) -> Vec<State> {
         let api = seen.id();
-        let stage = seen.stage(&self.stage);
-        let current = stage.is_some_and(|stage| self.deployment(seen, stage) == Deployment::Current);
+        let mut leftovers = Leftover::of_keys(&seen.keys, 1);
+        if seen.stage(&self.stage).is_some() {
+            leftovers.extend(self.old_stages(seen).into_iter().map(|name| Leftover::stage(api, name)));
+        }
+        leftovers.extend(self.unserved(seen).iter().map(|id| Leftover::deployment(api, id)));
+        leftovers.iter().map(Leftover::state).collect()
+    }
+
+    /// Our deployments that no stage serves and none is about to.
+    pub(super) fn unserved(&self, seen: &Seen) -> Vec<String> {
         let mut kept = served(seen, |_| true);
-        if !current {
+        let stage = seen.stage(&self.stage);
+        if stage.is_none_or(|stage| self.deployment(seen, stage) == Deployment::Outdated) {
             // A killed run made it and did not get to the stage: the next one takes it.
             kept.extend(self.fitting(seen));
         }
-        let mut leftovers = Leftover::of_keys(&seen.keys, 1);
-        leftovers.extend(self.deployments_beside(seen, &kept).iter().map(|id| Leftover::deployment(api, id)));
-        if stage.is_some() {
-            leftovers.extend(self.old_stages(seen).iter().map(|name| Leftover::stage(api, name)));
-        }
-        leftovers.iter().map(Leftover::state).collect()
+        self.deployments_beside(seen, &kept)
     }
 }
 

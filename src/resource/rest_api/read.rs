@@ -28,10 +28,15 @@ impl RestApi {
         }
     }
 
-    async fn find_by_name(&self, name: &str) -> Result<Option<types::RestApi>> {
+    /// All APIs of that name, whosever they are.
+    pub(super) async fn named(&self, name: &str) -> Result<Vec<types::RestApi>> {
         let items = self.client().get_rest_apis().limit(PAGE).into_paginator().items().send();
         let all: Vec<types::RestApi> = sent(items.collect::<std::result::Result<_, _>>().await)?;
-        let named = all.into_iter().filter(|api| api.name() == Some(name));
+        Ok(all.into_iter().filter(|api| api.name() == Some(name)).collect())
+    }
+
+    async fn find_by_name(&self, name: &str) -> Result<Option<types::RestApi>> {
+        let named = self.named(name).await?.into_iter();
         let (mut ours, mut others): (Vec<_>, Vec<_>) = named.partition(|api| self.has_our_tags(api.tags()));
         if let [first, second, ..] = ours.as_slice() {
             return Err(format!(

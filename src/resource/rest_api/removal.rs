@@ -71,7 +71,10 @@ impl RestApi {
         let Leftover { kind, api, id } = leftover;
         match kind {
             Kind::Deployment => self.delete_deployment(api, id).await?,
-            Kind::Stage => self.delete_stage(api, id).await?,
+            Kind::Stage => {
+                self.delete_stage(api, id).await?;
+                self.delete_unserved(api).await?;
+            }
             Kind::ApiKey => self.delete_key(id).await?,
             Kind::UsagePlan => {
                 let keys = self.find_keys().await?;
@@ -79,6 +82,18 @@ impl RestApi {
                     self.delete_plan(plan).await?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Deletes the deployments that only a stage that is gone now served.
+    async fn delete_unserved(&self, api: &str) -> Result<()> {
+        let seen = match self.see(api).await {
+            Err(failure) if failure.is_absent() => return Ok(()),
+            seen => seen?,
+        };
+        for id in self.unserved(&seen) {
+            self.delete_deployment(api, &id).await?;
         }
         Ok(())
     }

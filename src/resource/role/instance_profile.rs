@@ -58,8 +58,14 @@ impl InstanceProfile {
             None => {
                 let tags = iam_tags(self.context.tags.for_creation())?;
                 let request = self.iam().create_instance_profile().instance_profile_name(&self.name);
-                sent(request.set_tags(Some(tags)).send().await)?;
-                Vec::new()
+                match sent(request.set_tags(Some(tags)).send().await) {
+                    Ok(_) => Vec::new(),
+                    // A call whose answer was lost is made again, and then meets its own work.
+                    Err(failure) if failure.is("EntityAlreadyExists") => {
+                        self.look_at_ours().await?.map(|profile| profile.roles).unwrap_or_default()
+                    }
+                    Err(failure) => return Err(failure.into()),
+                }
             }
         };
         for other in roles.iter().filter(|role| **role != self.name) {
@@ -69,8 +75,16 @@ impl InstanceProfile {
             return Ok(());
         }
         let request = self.iam().add_role_to_instance_profile().instance_profile_name(&self.name).role_name(&self.name);
-        once_propagated(progress, Failure::is_absent, || async { sent(request.clone().send().await) }).await?;
-        Ok(())
+        let added =
+            once_propagated(progress, Failure::is_absent, || async { sent(request.clone().send().await) }).await;
+        match added {
+            Ok(_) => Ok(()),
+            // There is room for one role. A call whose answer was lost has put ours there.
+            Err(cause) => match self.look().await? {
+                Some(profile) if profile.roles.contains(&self.name) => Ok(()),
+                _ => Err(cause),
+            },
+        }
     }
 
     /// Removes it, where it is ours; one of somebody else's is left alone.

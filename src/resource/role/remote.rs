@@ -53,11 +53,16 @@ impl RemoteRole {
         let request = self.iam().create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
         let tags = iam_tags(self.context.tags.for_creation())?;
         match sent(request.set_tags(Some(tags)).send().await) {
-            Err(failure) if failure.is("EntityAlreadyExists") => {
-                return Err("somebody else made a role of that name just now; plan again to see whose it is".into());
-            }
-            answer => answer?,
-        };
+            Ok(_) => {}
+            // A call whose answer was lost is made again, and then meets its own work.
+            Err(failure) if failure.is("EntityAlreadyExists") => match self.look().await?.map(|role| role.owner) {
+                Some(Owner::Foreign(why)) => {
+                    return Err(format!("a role of that name was made just now, and {why}; plan again").into());
+                }
+                _ => {}
+            },
+            Err(failure) => return Err(failure.into()),
+        }
         let judge = |seen: &Option<RoleSeen>| match seen {
             Some(_) => Look::Settled,
             None => Look::Pending("not yet visible".to_owned()),
