@@ -168,7 +168,7 @@ where
             None => Self { message: unanswered(&error), ..failed },
             Some(refusal) => Self {
                 code: refusal.code().map(str::to_owned),
-                message: refusal.message().unwrap_or("AWS gave no message").to_owned(),
+                message: refusal.message().map_or_else(|| wordless(refusal, status), str::to_owned),
                 request_id: refusal.request_id().map(str::to_owned),
                 ..failed
             },
@@ -185,13 +185,26 @@ fn call_of<E>() -> (&'static str, &'static str) {
     (service.trim_start_matches("aws_sdk_"), operation.trim_end_matches("Error"))
 }
 
-/// Why no answer can be read, without the SDK's names for its own layers.
+/// What there is to tell where AWS did not say why. An answer of success that makes no sense is a refusal to the SDK.
+fn wordless(refusal: &(impl Error + 'static), status: Option<u16>) -> String {
+    match status {
+        Some(200..=299) => with_causes("the answer can't be read".to_owned(), refusal),
+        _ => "AWS gave no message".to_owned(),
+    }
+}
+
+/// Why no answer came.
 fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
-    let mut told = match error {
+    let told = match error {
         SdkError::TimeoutError(_) => "no answer came in time".to_owned(),
         SdkError::DispatchFailure(_) => "the call did not get through".to_owned(),
         other => other.to_string(),
     };
+    with_causes(told, error)
+}
+
+/// What was told, and what caused the error, without the SDK's names for its own layers.
+fn with_causes(mut told: String, error: &(impl Error + 'static)) -> String {
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
@@ -205,6 +218,7 @@ fn unanswered<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use aws_sdk_kafka::operation::create_topic::CreateTopicError;
 
@@ -238,6 +252,14 @@ mod tests {
         let quota = failure(Some("TooManyRequestsException"), 429, "Limit exceeded. Resource limit reached.");
         assert!(quota.to_string().contains("; a quota is used up: delete what"), "{quota}");
         assert!(!failure(Some("TooManyRequestsException"), 429, "Too Many Requests").is_quota());
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_is_told_as_such() {
+        let answer = HttpResponse::new(200.try_into().unwrap(), "{}".into());
+        let error = SdkError::service_error(CreateTopicError::unhandled("expected a boolean"), answer);
+        let expected = "CreateTopic: HTTP status 200: the answer can't be read: expected a boolean";
+        assert_eq!(Failure::from(error).to_string(), expected);
     }
 
     #[test]

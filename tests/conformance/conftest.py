@@ -4,6 +4,8 @@ Each worker starts one from the debug build, in memory only, on a port of its ow
 PIPELINE_TEST_ENDPOINT names one that is already up, whose credentials come from the environment, or are the fixed ones.
 """
 
+import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -13,6 +15,7 @@ import uuid
 import pytest
 
 from sandbox import BINARY, KEYS, Sandbox, running
+from servers import STARTS, Bench, serving
 
 pytest_plugins = ["driven"]
 
@@ -49,6 +52,37 @@ def client(sandbox):
 
 
 @pytest.fixture
+def start(tmp_path):
+    """start("--lag", "1s") is a sandbox with these flags; `environment` adds variables."""
+    with contextlib.ExitStack() as stack:
+        numbers = itertools.count()
+
+        def new(*flags, **options):
+            folder = tmp_path / str(next(numbers))
+            folder.mkdir()
+            return stack.enter_context(running(folder, *flags, **options))
+
+        yield new
+
+
+@pytest.fixture
 def unique():
     """unique("role") is a name that no other test uses."""
     return lambda prefix: f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in STARTS])
+def server(request, tmp_path_factory):
+    """Another server that the tool is tried on: each of them in turn."""
+    with serving(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
+
+
+@pytest.fixture
+def bench(request, server, tmp_path, unique):
+    """A pipeline of its own on the server. A test that is marked with what the server lacks must fail there."""
+    for lack in request.node.iter_markers("lacks"):
+        name, reason = lack.args
+        if name == server.name:
+            request.applymarker(pytest.mark.xfail(reason=f"{name} {server.version} {reason}", strict=True))
+    return Bench(server, tmp_path, unique("pipeline"))
