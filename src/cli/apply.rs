@@ -34,15 +34,16 @@ impl Apply {
         let snapshot = session.observe().await?;
         let plan = plan(&session.graph, &snapshot);
         let head = render::Head::of(&session.manifest, "apply");
+        let asks = plan.changes().any(|step| step.work.destroys()) && !self.yes && kept.is_none();
         match &kept {
             // It was looked at when it was made.
             Some(kept) => kept.check_plan(&render::plan_json(&plan, &head))?,
-            None => render::plan_to_be_done(&plan, &head, style)?,
+            None => render::plan_to_be_done(&plan, &head, style, asks)?,
         }
         if !plan.refusals.is_empty() {
             return Err(Failure::RefusedSteps(plan.refusals));
         }
-        if plan.changes().any(|step| step.work.destroys()) && !self.yes && kept.is_none() {
+        if asks {
             steps::confirm("this plan destroys or replaces something", style)?;
         }
         let report = steps::execute(&session.graph, &plan, snapshot.known().clone(), style).await?;

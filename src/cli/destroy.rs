@@ -37,8 +37,9 @@ impl Destroy {
         let session = Session::of(manifest, global, Purpose::Remove).await?;
         let snapshot = session.observe().await?;
         let plan = plan_destroy(&session.graph, &snapshot);
-        render::plan_to_be_done(&plan, &render::Head::of(&session.manifest, "destroy"), style)?;
-        if plan.changes().next().is_some() && !self.yes {
+        let asks = plan.changes().next().is_some() && !self.yes;
+        render::plan_to_be_done(&plan, &render::Head::of(&session.manifest, "destroy"), style, asks)?;
+        if asks {
             steps::confirm("this destroys what is listed above", style)?;
         }
         let report = steps::execute(&session.graph, &plan, snapshot.known().clone(), style).await?;

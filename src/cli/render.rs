@@ -93,9 +93,9 @@ pub(super) fn plan(plan: &Plan, head: &Head<'_>, format: Format, style: Style) -
     })
 }
 
-/// A plan that is about to be done.
-pub(super) fn plan_to_be_done(plan: &Plan, head: &Head<'_>, style: Style) -> io::Result<()> {
-    if !style.quiet && !style.json {
+/// A plan that is about to be done. One that is asked about is shown in any case.
+pub(super) fn plan_to_be_done(plan: &Plan, head: &Head<'_>, style: Style, asks: bool) -> io::Result<()> {
+    if (asks || !style.quiet) && !style.json {
         tell(&text::plan(plan, head, style.verbose));
     }
     Ok(())

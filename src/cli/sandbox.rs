@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::failure::{DONE, Failure};
 use super::{Format, Global, render, session, steps};
+use crate::aws::addresses::loopback;
 use crate::manifest::{ClusterReference, Manifest, parse_duration};
 use crate::resource::Purpose;
 use crate::sandbox::{ACCESS_KEY_ID, Claim, Fault, Options, SECRET_ACCESS_KEY, Settings, claim, start};
@@ -91,9 +92,7 @@ pub(super) async fn declare_cluster(url: &str, manifest: &Manifest) -> Result<()
 
 /// Makes one of the sandbox's private calls.
 async fn private(method: reqwest::Method, url: &str, call: &str, body: &Value) -> Result<Value, Failure> {
-    // The sandbox is on this machine: a proxy of the environment must not be asked for it.
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let request = client.request(method, format!("{url}/_sandbox/{call}")).body(body.to_string());
+    let request = loopback()?.request(method, format!("{url}/_sandbox/{call}")).body(body.to_string());
     let answer = request.send().await?;
     let status = answer.status();
     let text = answer.text().await?;

@@ -30,6 +30,8 @@ use settings::Settings;
 
 /// How long a connector may take to be created, changed or deleted. Creation takes 5 to 20 minutes.
 const CONNECTOR_TIMEOUT: Duration = Duration::from_secs(45 * 60);
+/// How long a new connector may not be there yet for the server that answers.
+const VISIBLE: Duration = Duration::from_secs(30);
 /// How long a role that was just made may not be assumable yet: IAM's changes take seconds to reach MSK Connect.
 const ROLE_PROPAGATION: Duration = Duration::from_secs(120);
 const ROLE_PAUSE: Duration = Duration::from_secs(2);
@@ -128,11 +130,13 @@ impl Connector {
 
     /// Waits until it runs.
     async fn running(&self, arn: &str, progress: &Progress) -> Result<State> {
+        let began = Instant::now();
         let connector = wait_until(
             CONNECTOR_TIMEOUT,
             |state| progress.note(state),
             || self.describe(arn),
             |seen| match seen {
+                None if began.elapsed() < VISIBLE => Look::Pending("not yet to be seen".to_owned()),
                 None => Look::Failed("it went away while it was waited for; apply again".to_owned()),
                 Some(connector) => self.judge(connector),
             },

@@ -107,7 +107,6 @@ fn source(raw: &raw::Plugin, checksum: Option<String>, scene: &Scene<'_>) -> Res
     match text.split_once("://") {
         Some(("s3", location)) => object(text, location),
         Some(("https", _)) => download(text, checksum),
-        Some(("http", _)) if scene.target == Some(Target::Sandbox) => download(text, checksum),
         Some(("http", _)) => Err(format!("\"{text}\" could be changed on its way; use https://")),
         Some((scheme, _)) => Err(format!("\"{scheme}://\" is no source; expected a path, https:// or s3://")),
         None => local(text, scene),
