@@ -99,7 +99,7 @@ impl ClassifyRetry for KnownCodes {
 
 /// Tells of each call that is made again, since a call that is made ten times can take minutes.
 #[derive(Clone)]
-pub struct TellRetries(Arc<dyn Fn(String) + Send + Sync>);
+pub struct TellRetries(Arc<dyn Fn(u32, String) + Send + Sync>);
 
 /// What came of the attempt before this one.
 #[derive(Debug)]
@@ -110,14 +110,14 @@ impl Storable for Before {
 }
 
 impl TellRetries {
-    /// Tells `sink` a line for each.
-    pub fn new(sink: impl Fn(String) + Send + Sync + 'static) -> Self {
+    /// Tells `sink` a line for each, with the number of the attempt that begins, from 2 on.
+    pub fn new(sink: impl Fn(u32, String) + Send + Sync + 'static) -> Self {
         Self(Arc::new(sink))
     }
 
     /// Tells nobody.
     pub fn silent() -> Self {
-        Self::new(drop)
+        Self::new(|_, _| {})
     }
 }
 
@@ -143,7 +143,7 @@ impl Intercept for TellRetries {
         if attempt > 1 {
             let call = config.load::<Metadata>().map_or("a call", Metadata::name);
             let why = config.load::<Before>().map_or("no answer came", |before| &before.0);
-            (self.0)(format!("{call}: {why}; tried again, attempt {attempt} of {ATTEMPTS}"));
+            (self.0)(attempt, format!("{call}: {why}; tried again, attempt {attempt} of {ATTEMPTS}"));
         }
         Ok(())
     }

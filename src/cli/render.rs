@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style as Ansi};
 use serde_json::{Map, Value, json};
@@ -158,9 +160,21 @@ pub(super) fn note(text: &str, style: Style) {
     }
 }
 
-/// Tells, where more is asked for, that a call to AWS is made again.
-pub(super) fn retried(text: &str, style: Style) {
+/// How many attempts of a call are nobody's business, unless more is asked for.
+const USUAL_ATTEMPTS: u32 = 3;
+/// The least time between two notes of calls that are made again, of which a thousand topics can have thousands.
+const RETRY_NOTES: Duration = Duration::from_secs(10);
+
+/// Tells that a call to AWS is made again: each time where more is asked for, else now and then, once it is no longer
+/// the usual trouble.
+pub(super) fn retried(attempt: u32, text: &str, style: Style) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     if style.verbose {
+        return note(text, style);
+    }
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if attempt > USUAL_ATTEMPTS && last.is_none_or(|last| last.elapsed() >= RETRY_NOTES) {
+        *last = Some(Instant::now());
         note(text, style);
     }
 }

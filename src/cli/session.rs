@@ -69,7 +69,7 @@ impl Session {
             }
             manifest::Target::Sandbox => local(&manifest, style).await?,
         };
-        let retries = TellRetries::new(move |text| render::retried(&text, style));
+        let retries = TellRetries::new(move |attempt, text| render::retried(attempt, &text, style));
         let clients = Clients::connect(&endpoint, &manifest.region, &retries).await?;
         check_account(&manifest, &clients)?;
         let tags = Tags::new(&manifest.name, &manifest.environment, &manifest.digest, expiry(&manifest));

@@ -325,15 +325,21 @@ fn calls_that_are_made_again_are_told_to_who_wants_to_know() {
         "--lag",
         "50ms",
         "--fault",
-        "kafka:ListTopics:503:2",
+        "kafka:GetBootstrapBrokers:503:4",
         "--fault",
-        "iam:GetRole:reset:1",
+        "s3:PutObject:503:2",
+        "--fault",
+        "iam:CreateRole:reset:1",
     ]);
     bench.dev(&[]);
+    let usual = bench.run(["plan", "dev.yaml"]).ended(0);
+    assert_eq!(usual.stderr.matches("tried again").count(), 1, "{}", usual.stderr);
+    let told = "GetBootstrapBrokers: HTTP status 503 ServiceUnavailableException; tried again, attempt 4 of 10";
+    assert!(usual.stderr.contains(told), "{}", usual.stderr);
     let run = bench.run(["apply", "dev.yaml", "--yes", "-v"]).ended(0);
-    assert!(run.stderr.contains("ListTopics: HTTP status 503"), "{}", run.stderr);
+    assert!(run.stderr.contains("PutObject: HTTP status 503"), "{}", run.stderr);
     assert!(run.stderr.contains("tried again, attempt 3 of 10"), "{}", run.stderr);
-    assert!(run.stderr.contains("GetRole: no answer came; tried again, attempt 2 of 10"), "{}", run.stderr);
+    assert!(run.stderr.contains("CreateRole: no answer came; tried again, attempt 2 of 10"), "{}", run.stderr);
 }
 
 #[test]
