@@ -20,6 +20,7 @@ mod ownership;
 mod plugin;
 mod rest_api;
 mod role;
+mod secrecy;
 mod topic;
 mod worker_configuration;
 

@@ -11,6 +11,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause: a connector takes minutes, and five seconds more do not matter then.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How much longer each pause is than the one before: so a wait lasts at most that much longer than what it waits for.
+const GROWTH: f32 = 1.25;
+
 /// What a look at a thing says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -74,7 +77,7 @@ where
         }
         tell(&state);
         sleep(pause).await;
-        pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
+        pause = pause.mul_f32(GROWTH).min(LONGEST_PAUSE);
     }
 }
 

@@ -70,11 +70,8 @@ fn hide(file: &fs::File) -> io::Result<()> {
 
 /// The kept plan that a file holds; `None` where it holds something else, such as a manifest.
 pub(super) fn read(file: &Path) -> Result<Option<Saved>, Failure> {
-    let text = match fs::read(file) {
-        Ok(text) => text,
-        // Whoever reads it as a manifest tells it better.
-        Err(_) => return Ok(None),
-    };
+    // Whoever reads it as a manifest tells better why it can't be read.
+    let Ok(text) = fs::read(file) else { return Ok(None) };
     let Ok(value) = serde_json::from_slice::<Value>(&text) else { return Ok(None) };
     match value.get("pipeline_plan").and_then(Value::as_u64) {
         None => Ok(None),

@@ -4,7 +4,7 @@
 //! shows it. A topic carries no tags: its declared name makes it ours.
 //! <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use aws_sdk_kafka::types::TopicState;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use tokio::sync::{OnceCell, Semaphore};
 
 use super::Shared;
 use super::cluster::TOPIC_API;
@@ -22,58 +21,17 @@ use crate::aws::wait::{Look, wait_until};
 use crate::aws::{Failure, found, sent};
 use crate::engine::diff::diff;
 use crate::engine::{
-    Address, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress,
-    Removal, Resource, Result, State,
+    Address, Cause, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner,
+    Progress, Removal, Resource, Result, State,
 };
 use crate::manifest;
 
+mod api;
+
+pub(crate) use api::TopicApi;
+
 /// How long a change may take to show. Replies are refreshed about once a minute.
 const TOPIC_TIMEOUT: Duration = Duration::from_secs(300);
-/// How many calls of the topic API are under way at once.
-const CALLS_AT_ONCE: usize = 64;
-
-/// What the topics of one manifest share: one listing, and one queue before the API.
-#[derive(Debug)]
-pub(crate) struct TopicApi {
-    prefix: String,
-    names: OnceCell<BTreeSet<String>>,
-    queue: Semaphore,
-}
-
-impl TopicApi {
-    /// For topics of these names.
-    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { prefix: common_prefix(names), names: OnceCell::new(), queue: Semaphore::new(CALLS_AT_ONCE) }
-    }
-
-    /// The names of all topics that exist and start like ours.
-    async fn names(&self, context: &Shared, cluster: &str) -> Result<&BTreeSet<String>> {
-        self.names
-            .get_or_try_init(|| async {
-                let mut list = context.clients.kafka.list_topics().cluster_arn(cluster);
-                if !self.prefix.is_empty() {
-                    list = list.topic_name_filter(&self.prefix);
-                }
-                let mut pages = list.into_paginator().items().send();
-                let mut names = BTreeSet::new();
-                while let Some(topic) = pages.next().await {
-                    names.extend(sent(topic)?.topic_name);
-                }
-                Ok(names)
-            })
-            .await
-    }
-}
-
-fn common_prefix<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let mut names = names.into_iter();
-    let first = names.next().unwrap_or_default();
-    names.fold(first.to_owned(), |prefix, name| {
-        let shared = prefix.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
-        prefix.chars().take(shared).collect()
-    })
-}
-
 /// A declared topic.
 #[derive(Debug)]
 pub(crate) struct Topic {
@@ -99,9 +57,10 @@ impl Topic {
     }
 
     async fn describe(&self, cluster: &str) -> Result<Option<DescribeTopicOutput>> {
-        let _turn = self.api.queue.acquire().await?;
+        let _turn = self.api.turn().await?;
         let call = self.context.clients.kafka.describe_topic().cluster_arn(cluster).topic_name(&self.declared.name);
-        Ok(found(call.send().await)?)
+        found(call.send().await)
+            .map_err(|failure| permitted(failure, "DescribeTopic, DescribeTopicDynamicConfiguration"))
     }
 
     /// The state that the engine compares: of the configuration, only what the manifest declares.
@@ -115,6 +74,29 @@ impl Topic {
         );
         let output = Output::new().with("arn", topic.topic_arn().unwrap_or_default()).with("cluster", cluster);
         Ok(State { fields, output, label: None })
+    }
+
+    /// The partitions that a listing shows; `None` where it shows no such topic. A thousand topics that wait share it.
+    async fn listed(&self, cluster: &str) -> Result<Option<i32>> {
+        Ok(self.api.list(&self.context, cluster).await?.get(&self.declared.name).copied())
+    }
+
+    /// Waits until a listing shows the topic with as many partitions as are declared.
+    async fn listed_whole(&self, cluster: &str, progress: &Progress) -> Result<()> {
+        let wanted = self.declared.partitions;
+        wait_until(
+            TOPIC_TIMEOUT,
+            |state| progress.note(state),
+            || self.listed(cluster),
+            |seen| match seen {
+                // More of them than declared is for the plan to refuse.
+                Some(partitions) if *partitions >= wanted => Look::Settled,
+                Some(_) => Look::Pending("not yet as changed".to_owned()),
+                None => Look::Pending("not yet to be seen".to_owned()),
+            },
+        )
+        .await?;
+        Ok(())
     }
 
     /// Waits until a describe shows the topic with these of the declared fields.
@@ -146,18 +128,15 @@ impl Topic {
         wait_until(
             TOPIC_TIMEOUT,
             |state| progress.note(state),
-            || self.describe(cluster),
-            |seen| match seen {
-                Some(topic) => Look::Pending(topic.status().map_or_else(|| "DELETING".to_owned(), ToString::to_string)),
-                None => Look::Settled,
-            },
+            || self.listed(cluster),
+            |seen| if seen.is_some() { Look::Pending("DELETING".to_owned()) } else { Look::Settled },
         )
         .await?;
         Ok(())
     }
 
-    async fn send_create(&self, cluster: &str) -> Result<Option<Failure>> {
-        let _turn = self.api.queue.acquire().await?;
+    async fn send_create(&self, cluster: &str) -> Result<Created> {
+        let _turn = self.api.turn().await?;
         let mut call = self
             .context
             .clients
@@ -171,28 +150,45 @@ impl Topic {
             call = call.configs(encode(&self.declared.config));
         }
         match sent(call.send().await) {
-            Ok(_) => Ok(None),
-            Err(failure) if failure.is("TopicExistsException") => Ok(Some(failure)),
-            Err(failure) => Err(failure.into()),
+            Ok(_) => Ok(Created::Now),
+            Err(failure) if failure.is("TopicExistsException") => Ok(Created::Before),
+            Err(failure) => Err(permitted(failure, "CreateTopic")),
         }
     }
 
     async fn send_partitions(&self, cluster: &str) -> Result<()> {
-        let _turn = self.api.queue.acquire().await?;
+        let _turn = self.api.turn().await?;
         let call = self.context.clients.kafka.update_topic().cluster_arn(cluster).topic_name(&self.declared.name);
         match sent(call.partition_count(self.declared.partitions).send().await) {
             // A run that was killed after this call, less than a minute ago, left a topic that only looks too small.
             Err(failure) if is_no_increase(&failure) => Ok(()),
-            result => result.map(drop).map_err(Into::into),
+            result => result.map(drop).map_err(|failure| permitted(failure, "DescribeTopic, AlterTopic")),
         }
     }
 
     async fn send_config(&self, cluster: &str) -> Result<()> {
-        let _turn = self.api.queue.acquire().await?;
+        let _turn = self.api.turn().await?;
         let call = self.context.clients.kafka.update_topic().cluster_arn(cluster).topic_name(&self.declared.name);
-        sent(call.configs(encode(&self.declared.config)).send().await)?;
-        Ok(())
+        let sent = sent(call.configs(encode(&self.declared.config)).send().await);
+        sent.map(drop).map_err(|failure| permitted(failure, "DescribeTopic, AlterTopicDynamicConfiguration"))
     }
+}
+
+/// What a creating call found.
+#[derive(PartialEq, Eq)]
+enum Created {
+    Now,
+    Before,
+}
+
+/// A failure of the topic API, which asks for the cluster's own actions too, by what it lacks of those.
+/// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
+fn permitted(failure: Failure, actions: &str) -> Cause {
+    if !failure.is_denied() {
+        return failure.into();
+    }
+    format!("{failure}; the topic API also needs kafka-cluster: Connect on the cluster, and {actions} on the topic")
+        .into()
 }
 
 /// How Kafka refuses a partition count that the topic already has.
@@ -267,7 +263,7 @@ impl Resource for Topic {
 
     async fn read(&self, known: &Outputs) -> Result<Observed> {
         let Ok(cluster) = self.cluster(known) else { return Ok(Observed::absent()) };
-        if !self.api.names(&self.context, cluster).await?.contains(&self.declared.name) {
+        if self.listed(cluster).await?.is_none() {
             return Ok(Observed::absent());
         }
         match self.describe(cluster).await? {
@@ -280,16 +276,24 @@ impl Resource for Topic {
 
     async fn create(&self, known: &Outputs, progress: &Progress) -> Result<State> {
         let cluster = self.cluster(known)?;
-        if self.send_create(cluster).await?.is_some() {
-            // It exists, and replies did not show it: a run that was killed a moment ago made it, or is deleting it.
-            let deleting = |topic: &DescribeTopicOutput| topic.status() == Some(&TopicState::Deleting);
-            if self.describe(cluster).await?.as_ref().is_some_and(deleting) {
-                self.gone(cluster, progress).await?;
-                if let Some(failure) = self.send_create(cluster).await? {
-                    return Err(failure.into());
+        // One that replies did not show: a run that was killed a moment ago made it, or is deleting it.
+        wait_until(
+            TOPIC_TIMEOUT,
+            |state| progress.note(state),
+            || async {
+                if self.send_create(cluster).await? == Created::Now {
+                    return Ok(true);
                 }
-            }
-        }
+                let there = self.describe(cluster).await?;
+                Ok(there.is_some_and(|topic| topic.status() != Some(&TopicState::Deleting)))
+            },
+            |is_there| match is_there {
+                true => Look::Settled,
+                false => Look::Pending("its name is taken by a topic that is not to be seen, or going".to_owned()),
+            },
+        )
+        .await?;
+        self.listed_whole(cluster, progress).await?;
         self.settled(cluster, |_| true, progress).await
     }
 
@@ -300,6 +304,7 @@ impl Resource for Topic {
         // UpdateTopic takes one or the other, and refuses a topic that is still UPDATING.
         if change.touches("partitions") {
             self.send_partitions(cluster).await?;
+            self.listed_whole(cluster, progress).await?;
             let shows = |seen: &Fields| seen.get("partitions") == desired.get("partitions");
             state = self.settled(cluster, shows, progress).await?;
         }
@@ -313,9 +318,9 @@ impl Resource for Topic {
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
         let cluster = state.output.require("cluster")?;
         {
-            let _turn = self.api.queue.acquire().await?;
+            let _turn = self.api.turn().await?;
             let call = self.context.clients.kafka.delete_topic().cluster_arn(cluster).topic_name(&self.declared.name);
-            found(call.send().await)?;
+            found(call.send().await).map_err(|failure| permitted(failure, "DescribeTopic, DeleteTopic"))?;
         }
         self.gone(cluster, progress).await?;
         Ok(Removal::Gone)
@@ -339,12 +344,5 @@ mod tests {
         let config = decode(&lines).unwrap();
         assert_eq!(config["retention.ms"], "604800000");
         assert_eq!(config["cleanup.policy"], "compact,delete");
-    }
-
-    #[test]
-    fn the_listing_asks_for_what_all_names_start_with() {
-        assert_eq!(common_prefix(["0a1b.pin", "0a1b.geo", "0a1b.user"]), "0a1b.");
-        assert_eq!(common_prefix(["orders"]), "orders");
-        assert_eq!(common_prefix(["orders", "users"]), "");
     }
 }

@@ -10,13 +10,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::Shared;
 use super::content_name::{self, ContentName, InUse, Listed};
+use super::{Shared, secrecy};
 use crate::aws::wait::{Look, wait_until};
 use crate::aws::{found, sent};
 use crate::engine::{
-    Address, Change, Field, FieldChange, Fields, Observed, OnChange, Output, Outputs, Progress, Removal, Resource,
-    Result, State,
+    Address, Change, FieldChange, Fields, Observed, OnChange, Output, Outputs, Progress, Removal, Resource, Result,
+    State,
 };
 use crate::manifest;
 
@@ -82,17 +82,9 @@ impl WorkerConfiguration {
 fn fields(properties: &BTreeMap<String, String>, state: &str) -> Fields {
     let mut fields = Fields::new().with("state", state);
     for (key, value) in properties {
-        let value = value.as_str().into();
-        let field = if is_secret(key) { Field::Secret(value) } else { Field::Known(value) };
-        fields.set(format!("properties.{key}"), field);
+        fields.set(format!("properties.{key}"), secrecy::field(key, value));
     }
     fields
-}
-
-/// Whether what a property says should not be shown, going by its name, as in `ssl.key.password`.
-fn is_secret(key: &str) -> bool {
-    let last = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
-    ["password", "secret", "token", "credentials", "key"].iter().any(|word| last.ends_with(word))
 }
 
 fn state(configuration: &DescribeWorkerConfigurationOutput) -> State {
@@ -219,11 +211,5 @@ mod tests {
         let written_by_hand = BASE64_STANDARD.encode("# by hand\na.b : c d\n");
         assert_eq!(described(&written_by_hand).fields, fields(&wanted, "ACTIVE"));
         assert_ne!(described("not Base64").fields, fields(&wanted, "ACTIVE"));
-    }
-
-    #[test]
-    fn passwords_are_not_shown_and_converters_are() {
-        assert!(is_secret("ssl.key.password") && is_secret("x.secret.access.key"));
-        assert!(!is_secret("key.converter") && !is_secret("offset.storage.topic"));
     }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::call::{Call, PathValues, Refusal};
 use super::knobs::{CallLog, CallRecord, Harm, timestamp};
 use super::private;
-use super::protocol::Protocol;
+use super::protocol::{Protocol, set_header};
 use super::s3::Buckets;
 use super::services;
 use super::signature::{Head, Payload, Problem, Signature, decode_query};
@@ -197,8 +197,13 @@ impl Front {
         self.record(asked, asked.protocol.write_refusal(refusal, &asked.id))
     }
 
-    fn record(&self, asked: &Asked, response: Response<Body>) -> Response<Body> {
+    fn record(&self, asked: &Asked, mut response: Response<Body>) -> Response<Body> {
         self.record_status(asked, response.status().as_u16());
+        // A client that was told no before it sent its body does not know whether to send it still: this connection
+        // can't be used again, and as S3 does, it is told so.
+        if !response.status().is_success() && asked.head.header("expect").is_some() {
+            set_header(&mut response, "connection", "close");
+        }
         response
     }
 

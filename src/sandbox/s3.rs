@@ -16,6 +16,7 @@ use super::protocol::{Protocol, s3_error, set_header, set_status};
 use super::signature::{self, Head};
 use super::world::World;
 use blobs::Blobs;
+use lent::lend;
 use records::{BUCKETS, Bucket, OBJECTS, Object, object_key};
 
 mod blobs;
@@ -23,6 +24,7 @@ mod buckets;
 mod conditions;
 mod copying;
 mod deleting;
+mod lent;
 mod listing;
 mod multipart;
 mod names;
@@ -95,6 +97,9 @@ impl Buckets {
     /// Answers a call that may go on.
     pub(crate) async fn answer(&self, operation: &str, request: Request<Incoming>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
+        // A client that waits for `100 Continue` sends nothing before it is asked to.
+        let comes_anyway = !parts.headers.contains_key("expect");
+        let (body, lender) = lend(body);
         let body = if operation == "CreateBucket" {
             match Limited::new(body, LARGEST_CONFIGURATION).collect().await {
                 Ok(collected) => {
@@ -105,15 +110,19 @@ impl Buckets {
                 Err(_) => return broken(&Refusal::new(400, "IncompleteBody", "the configuration broke off")),
             }
         } else {
-            Body::from(body)
+            Body::http_body(body)
         };
-        match self.0.call(Request::from_parts(parts, body)).await {
+        let response = match self.0.call(Request::from_parts(parts, body)).await {
             Ok(response) => response,
             Err(error) => {
                 let source: Box<dyn std::error::Error + Send + Sync> = error.into();
                 broken(&Refusal::new(500, "InternalError", source.to_string()))
             }
+        };
+        if comes_anyway {
+            lender.drain().await;
         }
+        response
     }
 }
 

@@ -115,6 +115,18 @@ impl Bench {
         self.write("dev.yaml", &text)
     }
 
+    /// Where the example manifests' plugin is.
+    pub(crate) fn plugin() -> String {
+        format!("{ROOT}/manifests/plugins/s3-sink")
+    }
+
+    /// Copies that plugin to `plugin` in the folder, where it can be changed.
+    pub(crate) fn copy_plugin(&self) -> PathBuf {
+        let to = self.path("plugin");
+        assert!(Command::new("cp").arg("-r").arg(Self::plugin()).arg(&to).status().unwrap().success());
+        to
+    }
+
     /// The tool, working on this sandbox.
     pub(crate) fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = pipeline(self.folder.path());

@@ -79,6 +79,11 @@ async fn what_exists_is_used_marked_and_given_back_as_it_was() {
     assert!(trust(&clients).await.to_string().contains(&format!("role/{ROLE}")));
 
     let destroyed = run(&["destroy", "course.yaml", "--yes", "--delete-topics"]).ended(0);
+    assert!(
+        destroyed.stderr.contains(&format!("- role/{ROLE} (only this pipeline's trust statements)")),
+        "{}",
+        destroyed.stderr
+    );
     assert_eq!(picture(&clients, &id).await, before, "{destroyed:?}");
     assert_eq!(trust(&clients).await, trusted);
     assert!(clients.s3.head_bucket().bucket(BUCKET).send().await.is_ok());

@@ -67,3 +67,35 @@ async fn what_is_retained_stays_until_it_is_asked_for_by_name() {
     assert!(s3.head_bucket().bucket("user-0a1b2c3d4e5f-bucket").send().await.is_err());
     assert!(bench.run(["destroy", "dev.yaml", "--yes"]).ended(0).stderr.contains("Nothing to destroy."));
 }
+
+#[test]
+fn the_plugin_s_source_may_be_gone() {
+    let bench = Bench::new();
+    let source = bench.copy_plugin();
+    bench.dev(&[(&Bench::plugin(), "plugin")]);
+    bench.run(["plan", "dev.yaml"]).ended(0);
+    let empty = bench.counts();
+    bench.apply();
+    std::fs::remove_dir_all(source).unwrap();
+    let missing = bench.run(["plan", "dev.yaml"]).ended(65);
+    assert!(missing.stderr.contains("\"plugin\" can't be read"), "{}", missing.stderr);
+    let destroyed = bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    assert!(destroyed.stderr.contains("- plugin/0a1b2c3d4e5f-plugin (0a1b2c3d4e5f-plugin-"), "{}", destroyed.stderr);
+    assert_eq!(bench.counts(), empty);
+}
+
+#[test]
+fn a_cluster_that_cannot_be_used_does_not_stand_in_the_way() {
+    let bench = Bench::new();
+    bench.dev(&[]);
+    bench.plan_json();
+    let empty = bench.counts();
+    bench.apply();
+    bench.dev(&[("  auth: iam\n", "  auth: iam\n  access: public\n"), ("partitions: 6 ", "partitions: 2 ")]);
+    let refused = bench.run(["plan", "dev.yaml"]).ended(3);
+    for why in ["it has no public iam listener; it has: plaintext, tls, iam", "partitions cannot shrink from 6 to 2"] {
+        assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
+    }
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    assert_eq!(bench.counts(), empty);
+}

@@ -69,3 +69,37 @@ fn a_destroy_that_was_killed_is_simply_run_again() {
         assert_eq!(bench.counts(), empty, "after a kill at {moment} ms");
     }
 }
+
+/// What changes a connector in four ways, each of them a call, and a role and a topic besides.
+const CHANGES: [(&str, &str); 5] = [
+    ("flush.size: 1 ", "flush.size: 7 "),
+    ("mcu_count: 1, workers: 1", "mcu_count: 2, workers: 2"),
+    ("    value.converter.schemas.enable: false\n\n# What", "    value.converter.schemas.enable: true\n\n# What"),
+    ("    - self: true\n", ""),
+    ("cleanup.policy: compact ", "cleanup.policy: delete "),
+];
+
+#[test]
+fn changes_that_were_cut_off_are_simply_made_again() {
+    let bench = Bench::with(&["--settle", "150ms", "--lag", "100ms"]);
+    let source = bench.copy_plugin();
+    let plugin = Bench::plugin();
+    let here = (plugin.as_str(), "plugin");
+    let mut changed = CHANGES.to_vec();
+    changed.push(here);
+    bench.dev(&[here]);
+    bench.apply();
+    let one_pipeline = bench.counts();
+    std::fs::write(source.join("NOTICE"), "first").unwrap();
+    bench.dev(&changed);
+    let whole = timed(&bench, "apply");
+    for round in 0..MOMENTS / 2 {
+        std::fs::write(source.join("NOTICE"), format!("{round}")).unwrap();
+        bench.dev(if round % 2 == 0 { &changed[5..] } else { &changed });
+        let moment = random(whole, round);
+        kill_after(&bench, "apply", moment);
+        bench.apply();
+        assert_eq!(bench.planned(), Vec::<String>::new(), "after a kill at {moment} ms");
+        assert_eq!(bench.counts(), one_pipeline, "after a kill at {moment} ms");
+    }
+}

@@ -8,6 +8,7 @@ mod course;
 mod destroy;
 mod drift;
 mod kill;
+mod lossy;
 mod manifests;
 mod outputs;
 mod plan;

@@ -26,6 +26,10 @@ fn outputs_in_every_form() {
     assert_eq!(all["topic_arns"].as_array().unwrap().len(), 3);
     let one = bench.run(["outputs", "dev.yaml", "role_arn"]).ended(0).stdout;
     assert_eq!(one, "arn:aws:iam::000000000000:role/0a1b2c3d4e5f-ec2-access-role\n");
+    let topics = bench.run(["outputs", "dev.yaml", "topic_arns"]).ended(0).stdout;
+    let last = |line: &str| line.rsplit('/').next().unwrap().to_owned();
+    let names: Vec<String> = topics.lines().map(last).collect();
+    assert_eq!(names, ["0a1b2c3d4e5f.pin", "0a1b2c3d4e5f.geo", "0a1b2c3d4e5f.user"]);
     let env = bench.run(["outputs", "dev.yaml", "--format", "env"]).ended(0).stdout;
     assert!(env.contains("BUCKET=user-0a1b2c3d4e5f-bucket\n"), "{env}");
     let text = bench.run(["outputs", "dev.yaml"]).ended(0).stdout;

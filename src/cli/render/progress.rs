@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{DIM, GREEN, RED, Style, tell};
+use super::{DIM, GREEN, RED, Style, tell, text};
 use crate::engine::execute::{Event, Verb};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Plan, Step, Work};
 
 /// How many running steps have a line of their own on a terminal.
 const LINES: usize = 12;
@@ -57,9 +57,29 @@ pub(super) fn above_what_moves(write: impl FnOnce()) {
 
 /// Shows an execution.
 pub(crate) struct Progress {
-    titles: Vec<(String, Verb)>,
+    titles: Vec<Title>,
     running: BTreeMap<usize, Running>,
     sink: Sink,
+}
+
+/// What a step is called.
+struct Title {
+    address: String,
+    /// The address, and for what goes a word that tells it apart.
+    name: String,
+    verb: Verb,
+}
+
+impl Title {
+    fn of(step: &Step) -> Self {
+        let label = match &step.work {
+            Work::Delete(state) | Work::DeleteLeftover(state) => state.label.as_deref(),
+            _ => None,
+        };
+        let address = step.address.to_string();
+        let name = format!("{address}{}", text::label(label));
+        Self { address, name, verb: step.work.verb() }
+    }
 }
 
 /// A step that runs.
@@ -93,7 +113,7 @@ enum Sink {
 
 impl Progress {
     pub(crate) fn new(plan: &Plan, style: Style) -> Self {
-        let titles = plan.steps.iter().map(|step| (step.address.to_string(), step.work.verb())).collect();
+        let titles = plan.steps.iter().map(Title::of).collect();
         let sink = if style.quiet {
             Sink::Nothing
         } else if style.json {
@@ -155,7 +175,7 @@ impl Progress {
             }
             Event::Skipped { step } => (step, "skipped", json!({})),
         };
-        let (address, verb) = &self.titles[*step];
+        let Title { address, verb, .. } = &self.titles[*step];
         let mut line = json!({ "event": what, "address": address, "action": verb.to_string() });
         if let (Some(line), serde_json::Value::Object(more)) = (line.as_object_mut(), more) {
             line.extend(more);
@@ -169,7 +189,7 @@ impl Progress {
                 if let Some(running) = self.running.get_mut(step)
                     && running.is_news(state)
                 {
-                    tell(&format!("{}: {state}, {}\n", self.titles[*step].0, seconds(running.began.elapsed())));
+                    tell(&format!("{}: {state}, {}\n", self.titles[*step].name, seconds(running.began.elapsed())));
                 }
             }
             event => {
@@ -182,10 +202,10 @@ impl Progress {
 
     /// The line that tells how a step ended.
     fn ending(&self, event: &Event) -> Option<String> {
-        let title = |step: &usize| &self.titles[*step].0;
+        let title = |step: &usize| &self.titles[*step].name;
         Some(match event {
             Event::Finished { step, kept: None, elapsed } => {
-                let done = match self.titles[*step].1 {
+                let done = match self.titles[*step].verb {
                     Verb::Create => "created",
                     Verb::Update => "changed",
                     Verb::Replace => "replaced",
@@ -212,10 +232,10 @@ impl Progress {
         }
         let Sink::Terminal { bars, total, shown } = &mut self.sink else { return };
         match &event {
-            Event::Started { step } if shown.len() < LINES && self.titles[*step].1 != Verb::Keep => {
+            Event::Started { step } if shown.len() < LINES && self.titles[*step].verb != Verb::Keep => {
                 let bar = bars.insert_before(total, ProgressBar::new_spinner());
-                let (address, verb) = &self.titles[*step];
-                bar.set_prefix(format!("{verb} {address}"));
+                let Title { name, verb, .. } = &self.titles[*step];
+                bar.set_prefix(format!("{verb} {name}"));
                 if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix} {elapsed} {msg}") {
                     bar.set_style(style);
                 }
@@ -233,7 +253,7 @@ impl Progress {
                     bar.finish_and_clear();
                     bars.remove(&bar);
                 }
-                if self.titles[*step].1 != Verb::Keep {
+                if self.titles[*step].verb != Verb::Keep {
                     total.inc(1);
                 }
             }

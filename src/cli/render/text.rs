@@ -65,7 +65,8 @@ fn write_step(text: &mut String, step: &Step, verbose: bool) {
     }
 }
 
-fn label(label: Option<&str>) -> String {
+/// A word that tells a thing apart, after its address.
+pub(super) fn label(label: Option<&str>) -> String {
     label.map_or_else(String::new, |label| format!(" ({label})"))
 }
 

@@ -43,16 +43,6 @@ pub(super) fn properties(
     properties
 }
 
-/// Whether a property's value must never be shown. Kafka Connect's own word for such values is "password"; the rest
-/// is what connectors, converters and clients call theirs.
-pub(super) fn is_secret(key: &str) -> bool {
-    let key = key.to_lowercase();
-    ["password", "secret", "token", "credential", "jaas", "basic.auth.user.info", "api.key", "private.key"]
-        .iter()
-        .any(|word| key.contains(word))
-        && !key.ends_with("provider.class")
-}
-
 /// The classes that the plugin must bring for these properties.
 pub(super) fn classes(properties: &BTreeMap<String, String>) -> Vec<&str> {
     ["connector.class", "storage.class", "format.class", "partitioner.class", "key.converter", "value.converter"]
@@ -60,18 +50,4 @@ pub(super) fn classes(properties: &BTreeMap<String, String>) -> Vec<&str> {
         .filter_map(|key| properties.get(*key))
         .map(String::as_str)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_known_by_their_keys() {
-        assert!(is_secret("value.converter.basic.auth.user.info"));
-        assert!(is_secret("aws.secret.access.key"));
-        assert!(is_secret("s3.proxy.password"));
-        assert!(!is_secret("s3.credentials.provider.class"));
-        assert!(!is_secret("key.converter"));
-    }
 }

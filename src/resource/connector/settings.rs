@@ -7,9 +7,9 @@ use aws_sdk_kafkaconnect::types::{CapacityDescription, LogDeliveryDescription};
 use serde_json::Value;
 
 use super::Parts;
-use super::config::is_secret;
 use crate::engine::{Field, Fields, Outputs};
 use crate::manifest::{self, Auth, Capacity};
+use crate::resource::secrecy;
 
 /// A connector, in normal form. `None` stands for what its parts give once they exist.
 #[derive(Debug)]
@@ -57,9 +57,7 @@ impl Settings<'_> {
             fields.set(format!("capacity.{key}"), Field::Known(value.into()));
         }
         for &(key, value) in &self.properties {
-            let value = Value::from(value);
-            let field = if is_secret(key) { Field::Secret(value) } else { Field::Known(value) };
-            fields.set(format!("config.{key}"), field);
+            fields.set(format!("config.{key}"), secrecy::field(key, value));
         }
         for (key, value) in &self.logs {
             fields.set(format!("log_delivery.{key}"), Field::Known(value.as_str().into()));

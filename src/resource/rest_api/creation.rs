@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use aws_sdk_apigateway::config;
-use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType};
+use aws_sdk_apigateway::types::{self, EndpointConfiguration, EndpointType};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use aws_smithy_types::DateTime;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::aws::{Failure, found, sent};
 use crate::engine::Result;
@@ -21,9 +21,6 @@ use super::RestApi;
 const TRIES: u32 = 4;
 /// How long it waits after the first time; longer after each further one.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// How long another run may take to take its API back: DeleteRestApi is allowed once in 30 seconds.
-const WITHDRAWAL: Duration = Duration::from_secs(90);
 
 /// Errors that say for certain that nothing was made.
 const REFUSED: [&str; 4] =
@@ -52,24 +49,18 @@ impl RestApi {
         }
     }
 
-    /// Sees to it that of two runs at once one alone has made the API: the later one takes its own back.
+    /// Sees to it that of two runs at once at most one makes the API: the later one takes its own back. Dates are in
+    /// seconds, so that of two within one second each has to take itself for the later one.
     async fn alone(&self, id: String) -> Result<String> {
-        let deadline = Instant::now() + WITHDRAWAL;
-        loop {
-            let named = self.named(self.address.name()).await?;
-            let ours = named.iter().filter(|api| self.has_our_tags(api.tags()));
-            let first = ours.clone().min_by_key(|api| (api.created_date().map(DateTime::secs), api.id()));
-            if first.is_some_and(|first| first.id() != Some(&id)) {
-                found(self.client().delete_rest_api().rest_api_id(&id).send().await)?;
-                return Err(
-                    "another run made it at the same time; wait until that one has ended, and apply again".into()
-                );
-            }
-            if ours.count() < 2 || Instant::now() > deadline {
-                return Ok(id);
-            }
-            sleep(PAUSE).await;
+        let named = self.named(self.address.name()).await?;
+        let date = |api: &types::RestApi| api.created_date().map(DateTime::secs);
+        let own = named.iter().find(|api| api.id() == Some(&id)).and_then(date);
+        let mut others = named.iter().filter(|api| api.id() != Some(&id) && self.has_our_tags(api.tags()));
+        if others.all(|other| date(other) > own) {
+            return Ok(id);
         }
+        found(self.client().delete_rest_api().rest_api_id(&id).send().await)?;
+        Err("another run made it at the same time; wait until that one has ended, and apply again".into())
     }
 
     async fn try_to_create(&self) -> std::result::Result<String, Failure> {

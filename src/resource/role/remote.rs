@@ -55,12 +55,11 @@ impl RemoteRole {
         match sent(request.set_tags(Some(tags)).send().await) {
             Ok(_) => {}
             // A call whose answer was lost is made again, and then meets its own work.
-            Err(failure) if failure.is("EntityAlreadyExists") => match self.look().await?.map(|role| role.owner) {
-                Some(Owner::Foreign(why)) => {
+            Err(failure) if failure.is("EntityAlreadyExists") => {
+                if let Some(Owner::Foreign(why)) = self.look().await?.map(|role| role.owner) {
                     return Err(format!("a role of that name was made just now, and {why}; plan again").into());
                 }
-                _ => {}
-            },
+            }
             Err(failure) => return Err(failure.into()),
         }
         let judge = |seen: &Option<RoleSeen>| match seen {

@@ -60,7 +60,8 @@ impl SharedRole {
             .collect();
         let mut fields = Fields::new();
         show(&mut fields, "trust", ours.iter(), &self.wanted());
-        State { fields, output: output(&seen.arn, &self.role.name), label: None }
+        let label = Some("only this pipeline's trust statements".to_owned());
+        State { fields, output: output(&seen.arn, &self.role.name), label }
     }
 
     /// Puts these statements in place of ours, and leaves all others. Reads the policy anew: others write it too.
