@@ -25,7 +25,9 @@ def sandbox(record):
     """The worker's sandbox."""
     given = os.environ.get("PIPELINE_TEST_ENDPOINT")
     if given:
-        yield Sandbox({**{name: os.environ.get(name, value) for name, value in KEYS.items()}, "AWS_ENDPOINT_URL": given})
+        yield Sandbox(
+            {**{name: os.environ.get(name, value) for name, value in KEYS.items()}, "AWS_ENDPOINT_URL": given}
+        )
         return
     if not BINARY.exists():
         pytest.exit(f"{BINARY} is missing: run `cargo build` first, or set PIPELINE_TEST_ENDPOINT", returncode=1)
@@ -81,8 +83,12 @@ def server(request, tmp_path_factory):
 @pytest.fixture
 def bench(request, server, tmp_path, unique):
     """A pipeline of its own on the server. A test that is marked with what the server lacks must fail there."""
-    for lack in request.node.iter_markers("lacks"):
-        name, reason = lack.args
-        if name == server.name:
-            request.applymarker(pytest.mark.xfail(reason=f"{name} {server.version} {reason}", strict=True))
-    return Bench(server, tmp_path, unique("pipeline"))
+    lacks = [mark for mark in request.node.iter_markers("lacks") if mark.args[0] == server.name]
+    for lack in lacks:
+        reason = f"{server.name} {server.version} {lack.args[1]}"
+        failing = pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError, **lack.kwargs)
+        request.applymarker(failing)
+    yield Bench(server, tmp_path, unique("pipeline"))
+    if lacks:
+        # What is broken now is nothing to the next test.
+        server.reset()

@@ -77,7 +77,9 @@ def _missing(folder):
     if not known:
         return ["all: no sandbox told which operations it has"]
     recorded = [call for file in folder.glob("*.jsonl") for call in calls(file)]
-    return sorted(known - {f"{call['service']} {call['operation']}" for call in recorded if 200 <= call["status"] < 300})
+    return sorted(
+        known - {f"{call['service']} {call['operation']}" for call in recorded if 200 <= call["status"] < 300}
+    )
 
 
 def _load(file):

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -30,8 +31,7 @@ NOBODY = {
 
 
 def _moto(port, _folder):
-    # AWS's managed policies are many, and read at the start only where that is asked for.
-    return ["-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+    return ["-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], {}
 
 
 def _ministack(port, folder):
@@ -50,6 +50,7 @@ def _ministack(port, folder):
 
 
 STARTS = {"moto": _moto, "ministack": _ministack}
+RESETS = {"moto": "/moto-api/reset", "ministack": "/_ministack/reset"}
 
 
 class Server:
@@ -70,6 +71,12 @@ class Server:
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
 
+    def reset(self):
+        """Forgets everything."""
+        request = urllib.request.Request(self.endpoint + RESETS[self.name], method="POST")
+        with urllib.request.urlopen(request, timeout=60):
+            pass
+
     def inventory(self):
         """Everything that is there of what the tool could have made, sorted."""
         iam, gateway, s3 = self.client("iam"), self.client("apigateway"), self.client("s3")
@@ -81,7 +88,11 @@ class Server:
             ("instance profile", profile["InstanceProfileName"])
             for profile in pages(iam, "list_instance_profiles", "InstanceProfiles")
         ]
-        for kind, operation in (("API", "get_rest_apis"), ("usage plan", "get_usage_plans"), ("API key", "get_api_keys")):
+        for kind, operation in (
+            ("API", "get_rest_apis"),
+            ("usage plan", "get_usage_plans"),
+            ("API key", "get_api_keys"),
+        ):
             things += [(kind, item["id"]) for item in pages(gateway, operation, "items")]
         for bucket in s3.list_buckets()["Buckets"]:
             things.append(("bucket", bucket["Name"]))
@@ -154,6 +165,7 @@ class Bench:
         """The plan, as JSON. That it ends with 2 where there are changes, and else with 0, is seen on the way."""
         ended = self.run("plan", "--format", "json", "--detailed-exitcode", ends=None)
         plan = json.loads(ended.stdout)
+        assert "steps" in plan, plan
         assert ended.returncode == (2 if plan["steps"] else 0), ended.stderr
         return plan
 
@@ -180,7 +192,10 @@ class Bench:
         assert not self.planned()
 
     def destroy(self, *flags):
-        self.run("destroy", "--yes", *flags)
+        """Takes everything down, after which there is nothing to take down."""
+        ended = self.run("destroy", "--yes", *flags)
+        assert "Nothing to destroy" in self.run("destroy", "--yes", *flags).stderr
+        return ended
 
     def outputs(self):
         return json.loads(self.run("outputs", "--format", "json").stdout)

@@ -198,9 +198,19 @@ def test_a_parent_has_one_variable_child(gateway, api, root):
     greedy = create(root, "{proxy+}")["id"]
     cases = [
         (root, "parent", "ConflictException", "Another resource with the same parent already has this name: parent"),
-        (root, "{proxy+}", "ConflictException", "Another resource with the same parent already has this name: {proxy+}"),
+        (
+            root,
+            "{proxy+}",
+            "ConflictException",
+            "Another resource with the same parent already has this name: {proxy+}",
+        ),
         (root, "{id}", "BadRequestException", "A sibling ({proxy+}) of this resource already has a variable path part"),
-        (greedy, "x", "BadRequestException", "Cannot create a child of a resource with a greedy path variable: {proxy+}"),
+        (
+            greedy,
+            "x",
+            "BadRequestException",
+            "Cannot create a child of a resource with a greedy path variable: {proxy+}",
+        ),
         (root, "a/b", "BadRequestException", "Resource's path part only allow"),
         (root, "{open", "BadRequestException", "Resource's path part only allow"),
         ("nothing", "x", "NotFoundException", "Invalid Resource identifier specified"),
@@ -409,7 +419,9 @@ def test_what_is_not_a_mapping(gateway, proxy, target, source, error):
 @pytest.mark.parametrize("source", ["'fixed'", "context.requestId", "stageVariables.a", "method.request.body.x", PROXY])
 def test_what_is_a_mapping(gateway, proxy, source):
     parameters = {"integration.request.header.A": source}
-    assert gateway.put_integration(**proxy | http_proxy(requestParameters=parameters))["requestParameters"] == parameters
+    assert (
+        gateway.put_integration(**proxy | http_proxy(requestParameters=parameters))["requestParameters"] == parameters
+    )
 
 
 def test_an_integration_is_updated_by_patches(gateway, proxy):
@@ -454,10 +466,14 @@ def test_integration_responses(gateway, proxy):
     operations = patch("add", f"/responseParameters/{ORIGIN}", "true")
     gateway.update_method_response(**proxy, statusCode="200", patchOperations=operations)
     unquoted = {"responseParameters": {ORIGIN: "*"}}
-    refused("BadRequestException", "Invalid mapping expression specified: *", put, **proxy, statusCode="200", **unquoted)
+    refused(
+        "BadRequestException", "Invalid mapping expression specified: *", put, **proxy, statusCode="200", **unquoted
+    )
     refused("ValidationException", "regular expression", put, **proxy, statusCode="wrong", **mapping)
 
-    done = put(**proxy, statusCode="200", selectionPattern=r"2\d\d", responseTemplates={"application/json": ""}, **mapping)
+    done = put(
+        **proxy, statusCode="200", selectionPattern=r"2\d\d", responseTemplates={"application/json": ""}, **mapping
+    )
     assert status(done) == 201
     assert body(done) == {
         "statusCode": "200",
@@ -533,7 +549,9 @@ def test_a_deployment_keeps_what_was_deployed(gateway, api, root, proxy):
     gateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="AWS_IAM")
     gateway.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="MOCK")
     second = gateway.create_deployment(restApiId=api)
-    summary = lambda of: gateway.get_deployment(restApiId=api, deploymentId=of["id"], embed=["apisummary"])["apiSummary"]
+    summary = lambda of: gateway.get_deployment(restApiId=api, deploymentId=of["id"], embed=["apisummary"])[
+        "apiSummary"
+    ]
     any_proxy = {"/{proxy+}": {"ANY": {"authorizationType": "NONE", "apiKeyRequired": False}}}
     assert summary(first) == any_proxy
     assert summary(second) == any_proxy | {"/": {"GET": {"authorizationType": "AWS_IAM", "apiKeyRequired": False}}}

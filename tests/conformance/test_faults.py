@@ -41,19 +41,43 @@ class TestFaults:
                 "kafka",
                 "ListClustersV2",
                 lambda client: client.list_clusters_v2(),
-                {403: "AccessDeniedException", 404: "NotFoundException", 409: "ConflictException", 429: "TooManyRequestsException", 500: "InternalServerErrorException", 503: "ServiceUnavailableException", 400: "BadRequestException"},
+                {
+                    403: "AccessDeniedException",
+                    404: "NotFoundException",
+                    409: "ConflictException",
+                    429: "TooManyRequestsException",
+                    500: "InternalServerErrorException",
+                    503: "ServiceUnavailableException",
+                    400: "BadRequestException",
+                },
             ),
             (
                 "iam",
                 "ListRoles",
                 lambda client: client.list_roles(),
-                {403: "AccessDenied", 404: "NoSuchEntity", 409: "EntityAlreadyExists", 429: "Throttling", 500: "InternalFailure", 503: "ServiceUnavailable", 400: "ValidationError"},
+                {
+                    403: "AccessDenied",
+                    404: "NoSuchEntity",
+                    409: "EntityAlreadyExists",
+                    429: "Throttling",
+                    500: "InternalFailure",
+                    503: "ServiceUnavailable",
+                    400: "ValidationError",
+                },
             ),
             (
                 "s3",
                 "ListBuckets",
                 lambda client: client.list_buckets(),
-                {403: "AccessDenied", 404: "NoSuchKey", 409: "OperationAborted", 429: "SlowDown", 500: "InternalError", 503: "SlowDown", 400: "InvalidRequest"},
+                {
+                    403: "AccessDenied",
+                    404: "NoSuchKey",
+                    409: "OperationAborted",
+                    429: "SlowDown",
+                    500: "InternalError",
+                    503: "SlowDown",
+                    400: "InvalidRequest",
+                },
             ),
         ],
     )
@@ -68,7 +92,13 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("service", "operation", "call", "code", "status"),
         [
-            ("kafkaconnect", "ListConnectors", lambda client: client.list_connectors(), "TooManyRequestsException", 429),
+            (
+                "kafkaconnect",
+                "ListConnectors",
+                lambda client: client.list_connectors(),
+                "TooManyRequestsException",
+                429,
+            ),
             ("apigateway", "GetRestApis", lambda client: client.get_rest_apis(), "LimitExceededException", 429),
             ("sts", "GetCallerIdentity", lambda client: client.get_caller_identity(), "Throttling", 400),
             ("iam", "ListUsers", lambda client: client.list_users(), "ServiceFailure", 500),
@@ -106,7 +136,9 @@ class TestFaults:
             sandbox.client("iam").list_roles()
 
     def test_are_what_clients_try_again_after(self, start):
-        sandbox = start("--fault", "s3:PutObject:503:1", "--fault", "s3:PutObject:reset:1", "--fault", "s3:PutObject:500:1")
+        sandbox = start(
+            "--fault", "s3:PutObject:503:1", "--fault", "s3:PutObject:reset:1", "--fault", "s3:PutObject:500:1"
+        )
         s3 = sandbox.client("s3", config=Config(retries={"total_max_attempts": 5, "mode": "standard"}))
         s3.create_bucket(Bucket="bucket")
         put = s3.put_object(Bucket="bucket", Key="x", Body=b"1")
@@ -180,7 +212,9 @@ class TestFaults:
         state, connector = update(**{"flush.size": "7"})
         assert state == "UPDATE_COMPLETE" and connector["connectorConfiguration"]["flush.size"] == "7"
 
-    @pytest.mark.parametrize("fault", ["iam:GetRole:500", "sqs:SendMessage:500:1", "iam:GetRole:200:1", "iam:GetRole:500:0"])
+    @pytest.mark.parametrize(
+        "fault", ["iam:GetRole:500", "sqs:SendMessage:500:1", "iam:GetRole:200:1", "iam:GetRole:500:0"]
+    )
     def test_that_are_none_are_wrong_usage(self, tmp_path, fault):
         ended = tool(tmp_path, "sandbox", "up", "--port", "0", "--fault", fault)
         assert ended.returncode == 64 and f'"{fault}" is not a fault' in ended.stderr

@@ -173,7 +173,9 @@ class TestRole:
         path = f"/{unique('page')}/"
         names = sorted(unique("role") for _ in range(7))
         for name in names:
-            iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust(CONNECT), Tags=[{"Key": "k", "Value": "v"}])
+            iam.create_role(
+                RoleName=name, Path=path, AssumeRolePolicyDocument=trust(CONNECT), Tags=[{"Key": "k", "Value": "v"}]
+            )
         first = iam.list_roles(PathPrefix=path, MaxItems=3)
         assert first["IsTruncated"] and len(first["Roles"]) == 3
         # A change between two pages neither hides nor doubles the others.
@@ -268,7 +270,9 @@ class TestTrustPolicy:
 
     def test_has_a_quota_that_ignores_white_space(self, iam, unique):
         sized = lambda length: trust({**CONNECT, "AWS": "1" * 12}, Condition={"StringLike": {"aws:x": "x" * length}})
-        iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=json.dumps(json.loads(sized(1800)), indent=40))
+        iam.create_role(
+            RoleName=unique("role"), AssumeRolePolicyDocument=json.dumps(json.loads(sized(1800)), indent=40)
+        )
         with refused("LimitExceeded", 409, "Cannot exceed quota for ACLSizePerRole: 2048"):
             iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=sized(2048))
 
@@ -447,7 +451,12 @@ class TestManagedPolicies:
 
     @pytest.mark.parametrize(
         "name",
-        ["AmazonMSKReadOnlyAccess", "AmazonS3ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"],
+        [
+            "AmazonMSKReadOnlyAccess",
+            "AmazonS3ReadOnlyAccess",
+            "AmazonSSMManagedInstanceCore",
+            "CloudWatchAgentServerPolicy",
+        ],
     )
     def test_of_aws_exist_and_are_awss(self, iam, name):
         arn = f"arn:aws:iam::aws:policy/{name}"
@@ -459,7 +468,9 @@ class TestManagedPolicies:
 
     def test_are_listed_by_scope_and_use(self, iam, role, policy):
         every = lambda **filters: {
-            listed["Arn"] for page in iam.get_paginator("list_policies").paginate(**filters) for listed in page["Policies"]
+            listed["Arn"]
+            for page in iam.get_paginator("list_policies").paginate(**filters)
+            for listed in page["Policies"]
         }
         assert READ_ONLY in every(Scope="AWS") and policy["Arn"] not in every(Scope="AWS")
         assert READ_ONLY not in every(Scope="Local") and policy["Arn"] in every(Scope="Local")
@@ -512,7 +523,9 @@ class TestInstanceProfiles:
         assert created["InstanceProfile"]["Tags"] == tags
         with refused("EntityAlreadyExists", 409, f"Instance Profile {name} already exists."):
             iam.create_instance_profile(InstanceProfileName=name)
-        pages = list(iam.get_paginator("list_instance_profiles").paginate(PathPrefix=path, PaginationConfig={"PageSize": 2}))
+        pages = list(
+            iam.get_paginator("list_instance_profiles").paginate(PathPrefix=path, PaginationConfig={"PageSize": 2})
+        )
         assert [len(page["InstanceProfiles"]) for page in pages] == [2, 1]
         iam.tag_instance_profile(InstanceProfileName=name, Tags=[{"Key": "b", "Value": "2"}])
         iam.untag_instance_profile(InstanceProfileName=name, TagKeys=["a"])

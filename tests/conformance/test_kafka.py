@@ -63,7 +63,9 @@ def state(kafka, arn):
 
 
 def configs(**values):
-    return base64.b64encode(json.dumps({key.replace("_", "."): value for key, value in values.items()}).encode()).decode()
+    return base64.b64encode(
+        json.dumps({key.replace("_", "."): value for key, value in values.items()}).encode()
+    ).decode()
 
 
 def read_configs(text):
@@ -91,12 +93,17 @@ def settled(kafka, cluster, name, **expected):
 def test_a_declared_cluster_is_active_at_once_and_stays_as_it_is(environment, kafka, unique):
     name = unique("declared")
     info = declare(environment, name=name)
-    assert info["state"] == "ACTIVE" and info["clusterArn"].startswith(f"arn:aws:kafka:us-east-1:{ACCOUNT}:cluster/{name}/")
+    assert info["state"] == "ACTIVE" and info["clusterArn"].startswith(
+        f"arn:aws:kafka:us-east-1:{ACCOUNT}:cluster/{name}/"
+    )
     assert declare(environment, name=name) == info
     assert declare(environment, arn=info["clusterArn"]) == info
     described = kafka.describe_cluster_v2(ClusterArn=info["clusterArn"])["ClusterInfo"]
     provisioned = described["Provisioned"]
-    assert (provisioned["NumberOfBrokerNodes"], provisioned["CurrentBrokerSoftwareInfo"]["KafkaVersion"]) == (3, "3.8.x")
+    assert (provisioned["NumberOfBrokerNodes"], provisioned["CurrentBrokerSoftwareInfo"]["KafkaVersion"]) == (
+        3,
+        "3.8.x",
+    )
     assert len(provisioned["BrokerNodeGroupInfo"]["ClientSubnets"]) == 3
     assert provisioned["BrokerNodeGroupInfo"]["SecurityGroups"] and "ZookeeperConnectString" not in provisioned
     older = kafka.describe_cluster(ClusterArn=info["clusterArn"])["ClusterInfo"]
@@ -171,8 +178,14 @@ def test_a_cluster_takes_time_to_come_and_to_go(kafka, unique):
         ({"Provisioned": {**PROVISIONED, "KafkaVersion": "3.8.0"}}, "kafkaVersion"),
         ({"Provisioned": {**PROVISIONED, "NumberOfBrokerNodes": 4}}, "numberOfBrokerNodes"),
         ({"Provisioned": {**PROVISIONED, "NumberOfBrokerNodes": 16}}, "provisioned.numberOfBrokerNodes"),
-        ({"Provisioned": {**PROVISIONED, "BrokerNodeGroupInfo": {**NETWORK, "ClientSubnets": ["subnet-0a"]}}}, "clientSubnets"),
-        ({"Provisioned": {**PROVISIONED, "BrokerNodeGroupInfo": {**NETWORK, "InstanceType": "m7g.large"}}}, "instanceType"),
+        (
+            {"Provisioned": {**PROVISIONED, "BrokerNodeGroupInfo": {**NETWORK, "ClientSubnets": ["subnet-0a"]}}},
+            "clientSubnets",
+        ),
+        (
+            {"Provisioned": {**PROVISIONED, "BrokerNodeGroupInfo": {**NETWORK, "InstanceType": "m7g.large"}}},
+            "instanceType",
+        ),
         (
             {
                 "Provisioned": {
@@ -244,7 +257,9 @@ def test_clusters_are_listed_in_pages(environment, kafka, unique):
     for number in range(5):
         declare(environment, name=f"{prefix}-{number}")
     for operation in ("list_clusters", "list_clusters_v2"):
-        pages = list(kafka.get_paginator(operation).paginate(ClusterNameFilter=prefix, PaginationConfig={"PageSize": 2}))
+        pages = list(
+            kafka.get_paginator(operation).paginate(ClusterNameFilter=prefix, PaginationConfig={"PageSize": 2})
+        )
         names = [one["ClusterName"] for page in pages for one in page["ClusterInfoList"]]
         assert (len(pages), names) == (3, [f"{prefix}-{number}" for number in range(5)])
     with refused("BadRequestException", 400):

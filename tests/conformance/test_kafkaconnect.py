@@ -81,7 +81,9 @@ def bucket(client):
     s3 = client("s3")
     name = "conformance-connect-bucket"
     s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="plugin.zip", Body=archive(SINK, STORAGE, FORMAT, PARTITIONER, "io.x.OtherSinkConnector"))
+    s3.put_object(
+        Bucket=name, Key="plugin.zip", Body=archive(SINK, STORAGE, FORMAT, PARTITIONER, "io.x.OtherSinkConnector")
+    )
     s3.put_object(Bucket=name, Key="broken.zip", Body=b"not an archive")
     return name
 
@@ -271,7 +273,9 @@ def test_a_plugin_comes_is_listed_and_goes(connect, bucket, unique):
 
 @pytest.mark.parametrize("key", ["no-such-object.zip", "broken.zip"])
 def test_a_plugin_whose_file_is_no_good_fails_later_and_says_why(connect, bucket, unique, key):
-    arn = connect.create_custom_plugin(name=unique("p"), contentType="ZIP", location=location(bucket, key))["customPluginArn"]
+    arn = connect.create_custom_plugin(name=unique("p"), contentType="ZIP", location=location(bucket, key))[
+        "customPluginArn"
+    ]
     found = eventually(lambda: plugin_state(connect, arn), lambda plugin: plugin["customPluginState"] != "CREATING")
     assert found["customPluginState"] == "CREATE_FAILED" and key in found["stateDescription"]["message"]
     assert "latestRevision" not in found
@@ -291,7 +295,9 @@ def test_a_plugin_whose_file_is_no_good_fails_later_and_says_why(connect, bucket
 )
 def test_a_wrong_plugin_is_refused(connect, bucket, unique, change):
     with refused("BadRequestException", 400):
-        connect.create_custom_plugin(**{"name": unique("p"), "contentType": "ZIP", "location": location(bucket), **change})
+        connect.create_custom_plugin(
+            **{"name": unique("p"), "contentType": "ZIP", "location": location(bucket), **change}
+        )
 
 
 def test_what_is_not_there_is_not_found_and_what_is_no_arn_is_refused(connect, plugin):
@@ -381,7 +387,14 @@ def test_a_connector_comes_is_listed_and_goes(connect, request_for, submit, plug
             call()
     connector = settled(connect, arn)
     assert connector["connectorState"] == "RUNNING" and "stateDescription" not in connector, connector
-    for member in ("capacity", "connectorConfiguration", "kafkaCluster", "logDelivery", "plugins", "serviceExecutionRoleArn"):
+    for member in (
+        "capacity",
+        "connectorConfiguration",
+        "kafkaCluster",
+        "logDelivery",
+        "plugins",
+        "serviceExecutionRoleArn",
+    ):
         assert connector[member] == request[member], member
     listed = connect.list_connectors(connectorNamePrefix=name)["connectors"]
     assert [one["connectorArn"] for one in listed] == [arn] and "connectorConfiguration" not in listed[0]
@@ -496,7 +509,9 @@ def test_what_a_connector_uses_must_be_there(connect, request_for, plugin, bucke
     worker = {"workerConfigurationArn": plugin.replace("custom-plugin", "worker-configuration"), "revision": 1}
     with refused("NotFoundException", 404):
         connect.create_connector(**{**request, "connectorName": unique("c"), "workerConfiguration": worker})
-    new = connect.create_custom_plugin(name=unique("p"), contentType="ZIP", location=location(bucket))["customPluginArn"]
+    new = connect.create_custom_plugin(name=unique("p"), contentType="ZIP", location=location(bucket))[
+        "customPluginArn"
+    ]
     plugins = [{"customPlugin": {"customPluginArn": new, "revision": 1}}]
     with refused("BadRequestException", 400, "must be ACTIVE"):
         connect.create_connector(**{**request, "connectorName": unique("c"), "plugins": plugins})
@@ -576,7 +591,9 @@ def test_a_role_that_does_not_trust_msk_connect_fails(connect, request_for, subm
         assert connector["connectorState"] == "FAILED"
         assert "can't assume" in connector["stateDescription"]["message"]
     right = {"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": f"{source}connector-*/*"}}
-    connector = settled(connect, submit(request_for(serviceExecutionRoleArn=make_role(condition=right)))["connectorArn"])
+    connector = settled(
+        connect, submit(request_for(serviceExecutionRoleArn=make_role(condition=right)))["connectorArn"]
+    )
     assert connector["connectorState"] == "RUNNING", connector
 
 
@@ -661,7 +678,7 @@ def test_worker_settings_are_updated(connect, running, bucket, unique):
         operation = ended(connect, update(connect, connector, **change)["connectorOperationArn"])
         assert operation["connectorOperationState"] == "UPDATE_COMPLETE", operation
         assert operation["connectorOperationType"] == "UPDATE_WORKER_SETTING"
-        (member, value), = change.items()
+        ((member, value),) = change.items()
         assert operation["targetWorkerSetting"][member] == value
         connector = settled(connect, arn)
         assert connector[member] == value
@@ -675,7 +692,10 @@ def test_worker_settings_are_updated(connect, running, bucket, unique):
     times = [one["creationTime"] for one in operations]
     assert len(operations) == 5 and times == sorted(times, reverse=True)
     page = connect.list_connector_operations(connectorArn=arn, maxResults=3)
-    assert len(connect.list_connector_operations(connectorArn=arn, nextToken=page["nextToken"])["connectorOperations"]) == 2
+    assert (
+        len(connect.list_connector_operations(connectorArn=arn, nextToken=page["nextToken"])["connectorOperations"])
+        == 2
+    )
 
 
 def test_wrong_updates_are_refused(connect, running):
@@ -749,7 +769,9 @@ def test_a_connector_is_paused_resumed_and_restarted(connect, running):
 def test_later_changes_of_the_plugins_object_change_nothing(client, connect, bucket, unique, request_for, submit):
     s3, key = client("s3"), unique("object")
     s3.put_object(Bucket=bucket, Key=key, Body=archive(SINK, STORAGE, FORMAT, PARTITIONER))
-    arn = connect.create_custom_plugin(name=unique("p"), contentType="ZIP", location=location(bucket, key))["customPluginArn"]
+    arn = connect.create_custom_plugin(name=unique("p"), contentType="ZIP", location=location(bucket, key))[
+        "customPluginArn"
+    ]
     s3.delete_object(Bucket=bucket, Key=key)
     eventually(lambda: plugin_state(connect, arn), lambda plugin: plugin["customPluginState"] == "ACTIVE")
     request = request_for(plugins=[{"customPlugin": {"customPluginArn": arn, "revision": 1}}])

@@ -261,5 +261,12 @@ class TestVariables:
 
     def test_that_are_wrong_are_named(self, tmp_path):
         variables = clean_environment(PIPELINE_SANDBOX_DIR=str(tmp_path), PIPELINE_SANDBOX_LAG="soon")
-        ended = subprocess.run([BINARY, "sandbox", "up", "--port", "0"], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=30)
+        ended = subprocess.run(
+            [BINARY, "sandbox", "up", "--port", "0"],
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
         assert ended.returncode == 64 and "PIPELINE_SANDBOX_LAG" in ended.stderr

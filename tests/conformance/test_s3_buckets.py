@@ -50,7 +50,13 @@ class TestLife:
         assert name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
         with refused("404", 404):
             s3.head_bucket(Bucket=name)
-        for call in (s3.delete_bucket, s3.get_bucket_location, s3.get_bucket_tagging, s3.list_objects, s3.list_objects_v2):
+        for call in (
+            s3.delete_bucket,
+            s3.get_bucket_location,
+            s3.get_bucket_tagging,
+            s3.list_objects,
+            s3.list_objects_v2,
+        ):
             with refused("NoSuchBucket", 404, "The specified bucket does not exist"):
                 call(Bucket=name)
 
@@ -115,7 +121,9 @@ class TestRegions:
     )
     def test_every_other_must_be(self, elsewhere, unique, wanted, message):
         configuration = {"CreateBucketConfiguration": located(wanted)} if wanted else {}
-        with refused("IllegalLocationConstraintException", 400, f"{message} is incompatible for the region specific endpoint"):
+        with refused(
+            "IllegalLocationConstraintException", 400, f"{message} is incompatible for the region specific endpoint"
+        ):
             elsewhere.create_bucket(Bucket=unique("bucket"), **configuration)
 
     @pytest.mark.parametrize("constraint", ["eu-west-1", "EU"])
@@ -204,7 +212,9 @@ class TestListing:
         elsewhere.create_bucket(Bucket=f"{prefix}-3", CreateBucketConfiguration=located("eu-west-1"))
         pages = list(s3.get_paginator("list_buckets").paginate(Prefix=prefix, PaginationConfig={"PageSize": 3}))
         assert [[bucket["Name"][-1] for bucket in page["Buckets"]] for page in pages] == [["0", "1", "2"], ["3"]]
-        assert [bucket["BucketRegion"] for page in pages for bucket in page["Buckets"]] == ["us-east-1"] * 3 + ["eu-west-1"]
+        assert [bucket["BucketRegion"] for page in pages for bucket in page["Buckets"]] == ["us-east-1"] * 3 + [
+            "eu-west-1"
+        ]
         there = s3.list_buckets(Prefix=prefix, BucketRegion="eu-west-1")["Buckets"]
         assert [bucket["Name"] for bucket in there] == [f"{prefix}-3"]
         with refused("InvalidArgument", 400):

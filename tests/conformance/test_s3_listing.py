@@ -8,7 +8,11 @@ from refusals import refused
 
 LOOSE = Config(parameter_validation=False)
 # What the sink writes: the plus is the character that naive decoding turns into a space.
-SINK = [f"topics/0a1b.pin/partition={partition}/0a1b.pin+{partition}+{offset:010}.json" for partition in (0, 1) for offset in (0, 1, 2)]
+SINK = [
+    f"topics/0a1b.pin/partition={partition}/0a1b.pin+{partition}+{offset:010}.json"
+    for partition in (0, 1)
+    for offset in (0, 1, 2)
+]
 ODD = ["a b.json", "c&d=<e>.json", "é/世.json", "f%2Bg.json"]
 
 
@@ -58,7 +62,11 @@ class TestBothVersions:
 
     @pytest.mark.parametrize("size", [1, 2, 1000])
     def test_delimiters_make_groups_that_come_once(self, s3, bucket, operation, size):
-        paginate = lambda **how: list(s3.get_paginator(operation).paginate(Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": size}, **how))
+        paginate = lambda **how: list(
+            s3.get_paginator(operation).paginate(
+                Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": size}, **how
+            )
+        )
         pages = paginate()
         assert sorted(name for page in pages for name in prefixes(page)) == ["topics/", "é/"]
         assert [key for page in pages for key in keys(page)] == in_order(key for key in ODD if "/" not in key)

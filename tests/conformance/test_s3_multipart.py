@@ -87,7 +87,9 @@ def test_a_transfer_is_many_parts_at_once(s3, place, tmp_path):
 def test_uploads_and_parts_are_listed_in_pages(s3, place):
     keys = ["a", "a", "b+c", "d"]
     begun = [(key, s3.create_multipart_upload(**{**place, "Key": key})["UploadId"]) for key in keys]
-    pages = list(s3.get_paginator("list_multipart_uploads").paginate(Bucket=place["Bucket"], PaginationConfig={"PageSize": 2}))
+    pages = list(
+        s3.get_paginator("list_multipart_uploads").paginate(Bucket=place["Bucket"], PaginationConfig={"PageSize": 2})
+    )
     listed = [(entry["Key"], entry["UploadId"]) for page in pages for entry in page["Uploads"]]
     assert len(pages) == 2 and listed == sorted(begun)
     under = s3.list_multipart_uploads(Bucket=place["Bucket"], Prefix="b+")["Uploads"]
@@ -155,7 +157,9 @@ def test_parts_are_copied(s3, place, upload):
     s3.put_object(**source, Body=PART + LAST)
     copied = s3.upload_part_copy(**upload, PartNumber=1, CopySource=source)["CopyPartResult"]["ETag"]
     end = f"bytes={len(PART)}-{len(PART) + len(LAST) - 1}"
-    ranged = s3.upload_part_copy(**upload, PartNumber=2, CopySource=source, CopySourceRange=end)["CopyPartResult"]["ETag"]
+    ranged = s3.upload_part_copy(**upload, PartNumber=2, CopySource=source, CopySourceRange=end)["CopyPartResult"][
+        "ETag"
+    ]
     complete(s3, upload, [{"PartNumber": 1, "ETag": copied}, {"PartNumber": 2, "ETag": ranged}])
     assert s3.get_object(**place)["Body"].read() == PART + LAST + LAST
     again = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}

@@ -24,13 +24,41 @@ CALLS = {
 FAMILY = {"apigateway": "json", "iam": "query", "kafka": "json", "kafkaconnect": "json", "s3": "s3", "sts": "query"}
 SERVICES = pytest.mark.parametrize("service", CALLS)
 
-UNSIGNED_CALL = {"json": ("MissingAuthenticationTokenException", 403), "query": ("MissingAuthenticationToken", 403), "s3": ("AccessDenied", 403)}
-MISMATCH = {"json": ("InvalidSignatureException", 403), "query": ("SignatureDoesNotMatch", 403), "s3": ("SignatureDoesNotMatch", 403)}
-UNKNOWN_KEY = {"json": ("UnrecognizedClientException", 403), "query": ("InvalidClientTokenId", 403), "s3": ("InvalidAccessKeyId", 403)}
-UNKNOWN_TOKEN = {"json": ("UnrecognizedClientException", 403), "query": ("InvalidClientTokenId", 403), "s3": ("InvalidToken", 400)}
-SKEWED = {"json": ("InvalidSignatureException", 403), "query": ("SignatureDoesNotMatch", 403), "s3": ("RequestTimeTooSkewed", 403)}
-INCOMPLETE = {"json": ("IncompleteSignatureException", 400), "query": ("IncompleteSignature", 400), "s3": ("AuthorizationHeaderMalformed", 400)}
-SCOPE = {"json": ("InvalidSignatureException", 403), "query": ("SignatureDoesNotMatch", 403), "s3": ("AuthorizationHeaderMalformed", 400)}
+UNSIGNED_CALL = {
+    "json": ("MissingAuthenticationTokenException", 403),
+    "query": ("MissingAuthenticationToken", 403),
+    "s3": ("AccessDenied", 403),
+}
+MISMATCH = {
+    "json": ("InvalidSignatureException", 403),
+    "query": ("SignatureDoesNotMatch", 403),
+    "s3": ("SignatureDoesNotMatch", 403),
+}
+UNKNOWN_KEY = {
+    "json": ("UnrecognizedClientException", 403),
+    "query": ("InvalidClientTokenId", 403),
+    "s3": ("InvalidAccessKeyId", 403),
+}
+UNKNOWN_TOKEN = {
+    "json": ("UnrecognizedClientException", 403),
+    "query": ("InvalidClientTokenId", 403),
+    "s3": ("InvalidToken", 400),
+}
+SKEWED = {
+    "json": ("InvalidSignatureException", 403),
+    "query": ("SignatureDoesNotMatch", 403),
+    "s3": ("RequestTimeTooSkewed", 403),
+}
+INCOMPLETE = {
+    "json": ("IncompleteSignatureException", 400),
+    "query": ("IncompleteSignature", 400),
+    "s3": ("AuthorizationHeaderMalformed", 400),
+}
+SCOPE = {
+    "json": ("InvalidSignatureException", 403),
+    "query": ("SignatureDoesNotMatch", 403),
+    "s3": ("AuthorizationHeaderMalformed", 400),
+}
 
 
 def told(client, service, how, message=None):
@@ -41,7 +69,10 @@ def told(client, service, how, message=None):
 
 
 def keys(sandbox, **changes):
-    mine = {"AccessKeyId": sandbox.exports["AWS_ACCESS_KEY_ID"], "SecretAccessKey": sandbox.exports["AWS_SECRET_ACCESS_KEY"]}
+    mine = {
+        "AccessKeyId": sandbox.exports["AWS_ACCESS_KEY_ID"],
+        "SecretAccessKey": sandbox.exports["AWS_SECRET_ACCESS_KEY"],
+    }
     return {**mine, **changes}
 
 
@@ -82,7 +113,9 @@ class TestEveryService:
         told(client(service, {**session, "SessionToken": session["SessionToken"] + "x"}), service, UNKNOWN_TOKEN)
         told(client(service, {**session, "SessionToken": None}), service, UNKNOWN_TOKEN)
 
-    @pytest.mark.parametrize(("minutes", "message"), [(-20, "Signature expired: "), (20, "Signature not yet current: ")])
+    @pytest.mark.parametrize(
+        ("minutes", "message"), [(-20, "Signature expired: "), (20, "Signature not yet current: ")]
+    )
     def test_refuses_a_clock_that_is_wrong(self, client, service, minutes, message):
         with clock_off_by(minutes=minutes):
             told(client(service), service, SKEWED, message if FAMILY[service] != "s3" else "too large")
@@ -120,7 +153,12 @@ class TestEveryService:
             return change
 
         for part in ("Credential", "SignedHeaders", "Signature"):
-            told(changed(client(service), without(part)), service, INCOMPLETE, f"Authorization header requires '{part}' parameter.")
+            told(
+                changed(client(service), without(part)),
+                service,
+                INCOMPLETE,
+                f"Authorization header requires '{part}' parameter.",
+            )
 
     def test_refuses_a_scope_that_is_none(self, client, service):
         def replaced(old, new):
@@ -129,9 +167,19 @@ class TestEveryService:
 
             return change
 
-        told(changed(client(service), replaced("/aws4_request", "")), service, SCOPE, "exactly 5 slash-delimited elements")
+        told(
+            changed(client(service), replaced("/aws4_request", "")),
+            service,
+            SCOPE,
+            "exactly 5 slash-delimited elements",
+        )
         day = datetime.datetime.now(datetime.UTC).strftime("/%Y%m%d/")
-        told(changed(client(service), replaced(day, "/19990101/")), service, SCOPE, "Date in Credential scope does not match")
+        told(
+            changed(client(service), replaced(day, "/19990101/")),
+            service,
+            SCOPE,
+            "Date in Credential scope does not match",
+        )
 
 
 class TestBodies:
@@ -196,7 +244,11 @@ class TestPresignedCalls:
         with clock_off_by(seconds=-120):
             url = client("sts").generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
         reply = raw.send(sandbox, "GET", url.removeprefix(sandbox.endpoint))
-        assert (reply.status, reply.xml()["Code"], reply.xml()["Message"]) == (403, "SignatureDoesNotMatch", "Signature expired")
+        assert (reply.status, reply.xml()["Code"], reply.xml()["Message"]) == (
+            403,
+            "SignatureDoesNotMatch",
+            "Signature expired",
+        )
 
 
 class TestErrorsOnTheWire:
@@ -221,7 +273,10 @@ class TestErrorsOnTheWire:
         reply = raw.send(sandbox, "GET", "/bucket/key")
         error = reply.xml()
         assert (reply.status, error["Code"], error["Message"]) == (403, "AccessDenied", "Access Denied")
-        assert reply.headers["x-amz-request-id"] == error["RequestId"] and reply.headers["content-type"] == "application/xml"
+        assert (
+            reply.headers["x-amz-request-id"] == error["RequestId"]
+            and reply.headers["content-type"] == "application/xml"
+        )
 
     def test_of_services_that_the_sandbox_has_not(self, client):
         with refused("UnknownOperationException", 404, "the sandbox has no service lambda"):

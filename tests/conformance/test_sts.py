@@ -85,7 +85,9 @@ def test_a_role_is_assumed(client, sts, make_role):
 
 def test_a_new_role_is_not_assumable_at_once(sts, make_role):
     role = make_role({"AWS": SANDBOX})
-    with refused("AccessDenied", 403, f"User: {SANDBOX} is not authorized to perform: sts:AssumeRole on resource: {role['Arn']}"):
+    with refused(
+        "AccessDenied", 403, f"User: {SANDBOX} is not authorized to perform: sts:AssumeRole on resource: {role['Arn']}"
+    ):
         sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session")
     eventually(lambda: sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session"))
 
@@ -174,7 +176,9 @@ def test_a_session_may_do_what_its_role_allows(client, sts, iam, make_role, uniq
     message = f"assumed-role/{name}/session is not authorized to perform: iam:GetRole on resource: role {name}"
     with refused("AccessDenied", 403, message):
         limited.get_role(RoleName=name)
-    allowed = document({"Effect": "Allow", "Action": "iam:Get*", "Resource": f"arn:aws:iam::{ACCOUNT}:role/${{aws:PrincipalTag/x}}*"})
+    allowed = document(
+        {"Effect": "Allow", "Action": "iam:Get*", "Resource": f"arn:aws:iam::{ACCOUNT}:role/${{aws:PrincipalTag/x}}*"}
+    )
     iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=allowed)
     with refused("AccessDenied", 403):
         limited.get_role(RoleName=name)
@@ -182,5 +186,7 @@ def test_a_session_may_do_what_its_role_allows(client, sts, iam, make_role, uniq
     assert limited.get_role(RoleName=name)["Role"]["Arn"] == role["Arn"]
     with refused("AccessDenied", 403, "iam:DeleteRole"):
         limited.delete_role(RoleName=name)
-    with refused("AccessDenied", 403, "iam:GetPolicy on resource: policy arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"):
+    with refused(
+        "AccessDenied", 403, "iam:GetPolicy on resource: policy arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    ):
         limited.get_policy(PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
