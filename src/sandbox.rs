@@ -3,7 +3,7 @@
 //! A request takes this way:
 //!
 //! ```text
-//! listener ──▶ front ──▶ signature ──▶ knobs ──▶ services ──▶ kafka, connect, apigateway, iam, sts ──▶ world, store
+//! listener ──▶ front ──▶ signature ──▶ knobs ──▶ permission ──▶ services ──▶ kafka, connect, apigateway, iam, sts ──▶ world, store
 //!                │                       └─────▶ s3, whose bodies are streamed
 //!                └─▶ private: the sandbox's own calls
 //! ```
@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 mod apigateway;
 mod call;
+mod config_def;
 mod connect;
 mod folder;
 mod front;
@@ -29,6 +30,8 @@ mod iam;
 mod kafka;
 mod knobs;
 mod listener;
+mod pages;
+mod permission;
 mod private;
 mod protocol;
 mod query;
@@ -69,7 +72,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Its data can't be read or written.
-    #[error("the sandbox's data in {} can't be used; repair or remove that folder", .folder.display())]
+    #[error("the sandbox's data in {} can't be used; {}", .folder.display(), remedy(.source))]
     Folder {
         /// Where the data is.
         folder: PathBuf,
@@ -94,13 +97,35 @@ pub enum Error {
     },
 }
 
+/// What to do where data can't be used.
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+        io::ErrorKind::InvalidData => "repair or remove that folder",
+        _ => "choose a folder that can be made and written, with PIPELINE_SANDBOX_DIR",
+    }
+}
+
 /// A running sandbox. Dropping it ends it at once; [`Sandbox::stop`] lets calls end that are under way.
 #[derive(Debug)]
 pub struct Sandbox {
     endpoint: String,
+    moved: Option<Moved>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
     home: Home,
+}
+
+/// A sandbox that couldn't have the port that its folder had last. What was printed of it earlier leads elsewhere now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "another program listens on 127.0.0.1:{from}, where this sandbox was before; it is on 127.0.0.1:{to} now, so use its new addresses"
+)]
+pub struct Moved {
+    /// The port that was taken.
+    pub from: u16,
+    /// The port that it has instead.
+    pub to: u16,
 }
 
 /// Where a sandbox keeps its data; held for as long as it runs.
@@ -140,31 +165,34 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
     let log = CallLog::open(settings.calls.as_deref())
         .map_err(|source| Error::Calls { file: settings.calls.clone().unwrap_or_default(), source })?;
     let world = Arc::new(World { settings, store, folder: folder.clone() });
-    let listener = listen(&world, port).await?;
+    let (listener, taken) = listen(&world, port).await?;
     let port = listener.local_addr().map_err(unusable)?.port();
     keep_port(&world.store, port).map_err(unusable)?;
+    let moved = taken.map(|from| Moved { from, to: port });
     let endpoint = format!("http://127.0.0.1:{port}");
     let buckets = Buckets::open(&world).map_err(unusable)?;
     let front = Arc::new(Front { world, buckets, log, endpoint: endpoint.clone() });
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(listener::serve(listener, front, stopped));
-    Ok(Sandbox { endpoint, stop: Some(stop), server, home })
+    Ok(Sandbox { endpoint, moved, stop: Some(stop), server, home })
 }
 
-/// Listens on the port that is wanted, else on the one that the folder had last, else on one that is free.
-async fn listen(world: &World, wanted: Option<u16>) -> Result<TcpListener, Error> {
+/// Listens on the port that is wanted, else on the one that the folder had last, else on one that is free. Tells that
+/// last port where it is taken.
+async fn listen(world: &World, wanted: Option<u16>) -> Result<(TcpListener, Option<u16>), Error> {
     let bind = |port| async move {
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| Error::Port { port, source })
     };
     if let Some(port) = wanted {
-        return bind(port).await;
+        return Ok((bind(port).await?, None));
     }
-    if let Some(port) = world.store.read(|transaction| transaction.get(PORTS, ENDPOINT_PORT))
+    let last = world.store.read(|transaction| transaction.get(PORTS, ENDPOINT_PORT));
+    if let Some(port) = last
         && let Ok(listener) = bind(port).await
     {
-        return Ok(listener);
+        return Ok((listener, None));
     }
-    bind(0).await
+    Ok((bind(0).await?, last))
 }
 
 fn keep_port(store: &Store, port: u16) -> io::Result<()> {
@@ -178,6 +206,11 @@ impl Sandbox {
     /// Where it listens, for all services: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Where it was before, if it had to move.
+    pub fn moved(&self) -> Option<Moved> {
+        self.moved
     }
 
     /// Lets other processes find it from its folder: their [`claim`] is then [`Claim::Served`]. Does nothing where the

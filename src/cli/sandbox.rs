@@ -60,7 +60,7 @@ struct Up {
     #[arg(long)]
     throttle: bool,
     /// Inject a fault: `kafkaconnect:CreateConnector:500:2`. What is an HTTP status, an AWS error code, timeout, reset,
-    /// hang or rollback.
+    /// hang, lost (it is done, but the answer never comes) or rollback.
     #[arg(long = "fault", value_name = "SERVICE:OPERATION:WHAT:TIMES")]
     faults: Vec<Fault>,
     /// Append a line of JSON for each call to this file.

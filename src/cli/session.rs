@@ -142,6 +142,9 @@ async fn local(manifest: &Manifest, style: render::Style) -> Result<(Endpoint, H
         Claim::Ours(lock) => {
             let options = Options { folder: Some(lock), port: None, settings: settings()? };
             let sandbox = start(options).await?;
+            if let Some(moved) = sandbox.moved() {
+                render::note(&moved.to_string(), style);
+            }
             (sandbox.endpoint().to_owned(), Home::Inside(sandbox))
         }
         Claim::Served { endpoint, .. } => (endpoint, Home::Elsewhere),

@@ -26,6 +26,7 @@ mod methods;
 pub(crate) mod model;
 mod page;
 mod patch;
+mod permissions;
 mod plan_keys;
 mod plan_patches;
 mod plans;
@@ -43,6 +44,7 @@ mod tree;
 
 use super::call::{self, Call, PathValues, Refusal, Reply};
 use super::world::World;
+pub(super) use permissions::needs;
 use request::Request;
 
 /// The operations that there are.

@@ -10,10 +10,14 @@ mod connectors;
 mod creation;
 mod health;
 mod operations;
+mod permissions;
 mod plugins;
 mod tags;
+mod things;
 mod updates;
 mod worker_configurations;
+
+pub(super) use permissions::needs;
 
 use super::call::{Call, PathValues, Refusal, Reply, Route, route};
 use super::world::World;
@@ -29,7 +33,7 @@ pub(crate) fn sweep(world: &World) -> Result<(), Refusal> {
     world.store.transact(|transaction| {
         connectors::sweep(transaction);
         plugins::sweep(transaction);
-        worker_configurations::sweep(transaction);
+        things::sweep::<worker_configurations::WorkerConfiguration>(transaction);
         Ok(())
     })
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Error;
+
 const LOCK: &str = "lock";
 const ENDPOINT: &str = "endpoint.json";
 
@@ -80,7 +82,11 @@ pub(crate) struct Announcement {
 ///
 /// # Errors
 /// Where the folder can't be made, or its files can't be written or locked.
-pub fn claim(folder: &Path) -> io::Result<Claim> {
+pub fn claim(folder: &Path) -> Result<Claim, Error> {
+    try_claim(folder).map_err(|source| Error::Folder { folder: folder.to_owned(), source })
+}
+
+fn try_claim(folder: &Path) -> io::Result<Claim> {
     fs::create_dir_all(folder)?;
     let folder = folder.canonicalize()?;
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(folder.join(LOCK))?;
@@ -105,10 +111,12 @@ pub fn claim(folder: &Path) -> io::Result<Claim> {
 ///
 /// # Errors
 /// Those of [`claim`].
-pub async fn wait_for(folder: &Path) -> io::Result<Claim> {
+pub async fn wait_for(folder: &Path) -> Result<Claim, Error> {
     loop {
+        let unusable = |source| Error::Folder { folder: folder.to_owned(), source };
         let folder = folder.to_owned();
-        match tokio::task::spawn_blocking(move || claim(&folder)).await.map_err(io::Error::other)?? {
+        let claimed = tokio::task::spawn_blocking(move || claim(&folder)).await;
+        match claimed.map_err(|error| unusable(io::Error::other(error)))?? {
             Claim::Busy { .. } => tokio::time::sleep(TRY_AGAIN).await,
             claim => return Ok(claim),
         }
@@ -170,6 +178,20 @@ mod tests {
         drop(lock);
         let Claim::Ours(lock) = claim(folder.path()).unwrap() else { panic!("its claimant is gone") };
         assert!(!lock.folder().join(ENDPOINT).exists());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_told_with_a_way_out() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().join("sandbox");
+        assert_eq!(
+            claim(&path).unwrap_err().to_string(),
+            format!(
+                "the sandbox's data in {} can't be used; choose a folder that can be made and written, with \
+                 PIPELINE_SANDBOX_DIR",
+                path.display()
+            )
+        );
     }
 
     #[tokio::test]

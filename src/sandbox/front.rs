@@ -12,12 +12,13 @@ use uuid::Uuid;
 
 use super::call::{Call, PathValues, Refusal};
 use super::knobs::{CallLog, CallRecord, Harm, timestamp};
+use super::permission;
 use super::private;
 use super::protocol::{Protocol, set_header};
-use super::s3::Buckets;
+use super::s3::{self, Buckets};
 use super::services;
 use super::signature::{Head, Payload, Problem, Signature, decode_query};
-use super::world::World;
+use super::world::{Fault, World};
 
 /// Bodies of all services but S3 are read whole; AWS's own limit is 10 MB or less.
 const LARGEST_BODY: usize = 10_000_000;
@@ -74,7 +75,7 @@ impl Front {
         let protocol = Protocol::of(&service);
         let mut asked = Asked { service, operation: "-", protocol, signature, head, id, came, time };
         if protocol == Protocol::S3 {
-            asked.operation = super::s3::operation(&asked.head);
+            asked.operation = s3::operation(&asked.head);
             self.answer_s3(asked, parts, body).await
         } else {
             self.answer_control(asked, body).await
@@ -114,7 +115,7 @@ impl Front {
         }
         let call = Call { caller, ..call };
         match self.handle(&asked, found, &call).await {
-            Ok(reply) => Ok(self.record(&asked, asked.protocol.write_reply(reply, &asked.id))),
+            Ok(reply) => self.deliver(&asked, asked.protocol.write_reply(reply, &asked.id)),
             Err(refusal) => Ok(self.refuse(&asked, &refusal)),
         }
     }
@@ -131,6 +132,10 @@ impl Front {
         let Some((operation, path)) = found else {
             return Err(asked.protocol.unknown_operation(&called(asked.protocol, call)));
         };
+        permission::check(&self.world, &call.caller, &call.region, || {
+            services::needs(&self.world, &asked.service, operation, &path, call)
+        })
+        .map_err(|message| asked.protocol.denied(message))?;
         services::handle(&self.world, &asked.service, operation, &path, call).await
     }
 
@@ -138,10 +143,13 @@ impl Front {
     async fn answer_s3(&self, asked: Asked, parts: Parts, body: Incoming) -> Result<Response<Body>, Unanswered> {
         tokio::time::sleep(self.world.settings.latency).await;
         let declared = asked.head.header("x-amz-content-sha256").unwrap_or_default();
-        if let Err(refusal) = self.caller(&asked, Payload::Declared(declared)) {
-            drain(&asked.head, body).await;
-            return Ok(self.refuse(&asked, &refusal));
-        }
+        let caller = match self.caller(&asked, Payload::Declared(declared)) {
+            Ok(caller) => caller,
+            Err(refusal) => {
+                drain(&asked.head, body).await;
+                return Ok(self.refuse(&asked, &refusal));
+            }
+        };
         match self.harm(&asked).await {
             Ok(None) => {}
             Ok(Some(response)) => {
@@ -155,9 +163,24 @@ impl Front {
             drain(&asked.head, body).await;
             return Ok(self.record(&asked, misdirected.write(&asked.id)));
         }
-        let mut response = self.buckets.answer(asked.operation, Request::from_parts(parts, body)).await;
+        let needs = || s3::needs(&self.world, asked.operation, &asked.head);
+        if let Err(message) = permission::check(&self.world, &caller, region, needs) {
+            drain(&asked.head, body).await;
+            return Ok(self.refuse(&asked, &Protocol::S3.denied(message)));
+        }
+        let mut response = self.buckets.answer(asked.operation, caller, Request::from_parts(parts, body)).await;
         Protocol::S3.name_request(&mut response, &asked.id);
-        Ok(self.record(&asked, response))
+        if response.status().is_success() { self.deliver(&asked, response) } else { Ok(self.record(&asked, response)) }
+    }
+
+    /// Sends the answer of a call that was carried out, unless it is to be lost on the way.
+    fn deliver(&self, asked: &Asked, response: Response<Body>) -> Result<Response<Body>, Unanswered> {
+        let is_loss = |fault: &Fault| Harm::parse(&fault.what) == Some(Harm::Lost);
+        if self.world.take_fault_where(&asked.service, asked.operation, is_loss).is_some() {
+            self.record_status(asked, 0);
+            return Err(Unanswered::Reset);
+        }
+        Ok(self.record(asked, response))
     }
 
     /// The ARN of who calls.
@@ -168,9 +191,10 @@ impl Front {
             .map_err(|problem| asked.protocol.refusal(&problem))
     }
 
-    /// Does the harm that the settings hold for this operation, if any: an answer instead of the right one, or none.
+    /// Does the harm that the settings hold for this operation before it is carried out, if any: an answer instead of
+    /// the right one, or none.
     async fn harm(&self, asked: &Asked) -> Result<Option<Response<Body>>, Unanswered> {
-        let due = |what: &str| Harm::parse(what).filter(|harm| *harm != Harm::Rollback);
+        let due = |what: &str| Harm::parse(what).filter(Harm::comes_first);
         let fault = self.world.take_fault_where(&asked.service, asked.operation, |fault| due(&fault.what).is_some());
         let Some(harm) = fault.and_then(|fault| due(&fault.what)) else { return Ok(None) };
         match harm {
@@ -189,7 +213,7 @@ impl Front {
                 self.record_status(asked, 0);
                 std::future::pending().await
             }
-            Harm::Rollback => Ok(None),
+            Harm::Lost | Harm::Rollback => Ok(None),
         }
     }
 

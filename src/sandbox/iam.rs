@@ -10,7 +10,7 @@ mod evaluation;
 mod identifiers;
 mod instance_profiles;
 mod page;
-mod permission;
+mod permissions;
 mod policies;
 mod policy_versions;
 mod principals;
@@ -25,10 +25,11 @@ mod tags;
 mod users;
 mod wildcard;
 
-pub(crate) use access::{Assumption, authorize, role_allows, service_may_assume};
+pub(crate) use access::{Assumption, denial, is_owner, role_allows, service_may_assume};
 pub(super) use access::{caller_may_assume, role_limits, user_id};
-pub(super) use context::Context;
+pub(crate) use context::Context;
 pub(super) use identifiers::{access_key_id, secret, timestamp};
+pub(super) use permissions::needs;
 pub(super) use tags::given as given_tags;
 
 use super::call::{Call, PathValues, Refusal, Reply};
@@ -140,6 +141,5 @@ pub(crate) async fn handle(world: &World, operation: &str, _path: &PathValues, c
         return Err(Refusal::new(400, "InvalidAction", message));
     };
     let request = Request { world, operation, parameters: Parameters::of(call), caller: &call.caller };
-    permission::check(&request)?;
     handler(&request).map(|result| query::reply(operation, NAMESPACE, result))
 }

@@ -6,6 +6,7 @@
 mod brokers;
 mod clusters;
 mod creation;
+mod permissions;
 mod tags;
 mod topics;
 mod versions;
@@ -13,6 +14,7 @@ mod versions;
 pub(crate) use brokers::{Listener, cluster_behind};
 pub(crate) use clusters::Cluster;
 pub(crate) use creation::declare_cluster;
+pub(super) use permissions::needs;
 pub(crate) use topics::{topic, topics};
 
 use super::call::{Call, PathValues, Refusal, Reply, Route, route};

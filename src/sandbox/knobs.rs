@@ -105,7 +105,7 @@ impl FromStr for Fault {
         }
         if Harm::parse(what).is_none() {
             return Err(invalid(format!(
-                "expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang or rollback, got \"{what}\""
+                "expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got \"{what}\""
             )));
         }
         match times.parse() {
@@ -136,6 +136,9 @@ pub(crate) enum Harm {
     Reset,
     /// Never answers.
     Hang,
+    /// Does what is asked, and then drops the connection: the caller can't know that it was done. A call that is refused
+    /// is answered, and doesn't use the fault up.
+    Lost,
     /// Not a harm to the call: MSK Connect takes it, and rolls the update back later.
     Rollback,
 }
@@ -146,10 +149,16 @@ impl Harm {
             "timeout" => Some(Self::Timeout),
             "reset" => Some(Self::Reset),
             "hang" => Some(Self::Hang),
+            "lost" => Some(Self::Lost),
             "rollback" => Some(Self::Rollback),
             code if is_name(code) => Some(Self::Code(code.to_owned())),
             number => number.parse().ok().filter(|status| (400..600).contains(status)).map(Self::Status),
         }
+    }
+
+    /// Whether it strikes before anything is done.
+    pub(crate) fn comes_first(&self) -> bool {
+        !matches!(self, Self::Lost | Self::Rollback)
     }
 }
 
@@ -211,7 +220,7 @@ mod tests {
         let fault: Fault = "kafkaconnect:CreateConnector:500:2".parse().unwrap();
         assert_eq!((fault.service.as_str(), fault.operation.as_str()), ("kafkaconnect", "CreateConnector"));
         assert_eq!((fault.what.as_str(), fault.times), ("500", 2));
-        for what in ["timeout", "reset", "hang", "rollback", "ThrottlingException", "599"] {
+        for what in ["timeout", "reset", "hang", "lost", "rollback", "ThrottlingException", "599"] {
             assert!(format!("s3:PutObject:{what}:1").parse::<Fault>().is_ok(), "{what}");
         }
     }
@@ -230,8 +239,8 @@ mod tests {
         "kafka:CreateTopic:500" is not a fault: expected four parts between colons, got 3; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "msk:CreateTopic:500:1" is not a fault: expected one of the services apigateway, iam, kafka, kafkaconnect, s3, sts, got "msk"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "kafka:createTopic:500:1" is not a fault: expected an operation such as CreateTopic, got "createTopic"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
-        "kafka:CreateTopic:200:1" is not a fault: expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang or rollback, got "200"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
-        "kafka:CreateTopic:explode:1" is not a fault: expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang or rollback, got "explode"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
+        "kafka:CreateTopic:200:1" is not a fault: expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got "200"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
+        "kafka:CreateTopic:explode:1" is not a fault: expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got "explode"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "kafka:CreateTopic:500:0" is not a fault: expected a number of times from 1, got "0"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "#);
     }

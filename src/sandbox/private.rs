@@ -14,14 +14,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::{Call, Refusal, Reply};
-use super::world::{ACCOUNT, PORTS, World};
+use super::world::{ACCOUNT, INVOKE, PORTS, World};
 use super::{connect, kafka, s3, services};
 
 /// Where private calls are.
 pub(crate) const PREFIX: &str = "/_sandbox/";
-
-/// The name of an API's port is this and its id.
-const INVOKE: &str = "invoke-";
 
 /// Does what a private call asks for.
 ///

@@ -38,6 +38,12 @@ impl Protocol {
         }
     }
 
+    /// The refusal of a call that its caller isn't allowed to make, in AWS's words.
+    pub(crate) fn denied(self, message: String) -> Refusal {
+        let code = if self == Self::RestJson { "AccessDeniedException" } else { "AccessDenied" };
+        Refusal::new(403, code, message)
+    }
+
     /// The refusal of a call that names no operation.
     pub(crate) fn unknown_operation(self, called: &str) -> Refusal {
         match self {

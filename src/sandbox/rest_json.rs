@@ -69,6 +69,11 @@ pub(crate) fn tags_of(request: &Value) -> Result<Tags, Refusal> {
     Ok(tags)
 }
 
+/// Whether a request brings tags along.
+pub(crate) fn has_tags(request: &Value) -> bool {
+    request["tags"].as_object().is_some_and(|tags| !tags.is_empty())
+}
+
 /// AWS's rules for tags: at most 50, keys of 1 to 128 characters, values of up to 256, none of AWS's own `aws:` keys.
 pub(crate) fn check_tags(tags: &Tags) -> Result<(), Refusal> {
     if tags.len() > MAX_TAGS {

@@ -9,9 +9,10 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, S3Error, S3ErrorCode, S3Result};
+use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Result};
 
 use super::call::Refusal;
+use super::permission::Permission;
 use super::protocol::{Protocol, s3_error, set_header, set_status};
 use super::signature::{self, Head};
 use super::world::World;
@@ -29,11 +30,13 @@ mod listing;
 mod multipart;
 mod names;
 mod objects;
+mod permissions;
 mod records;
 mod service;
 mod sums;
 
 pub(crate) use names::operation;
+pub(crate) use permissions::needs;
 pub(crate) use service::operations;
 
 /// A configuration of a bucket is a few tags.
@@ -44,7 +47,11 @@ pub(crate) struct Buckets(S3Service);
 
 /// The tags of a `CreateBucket`, on their way around `s3s`, which drops them.
 #[derive(Clone)]
-pub(crate) struct NewTags(Result<Vec<(String, String)>, Refusal>);
+struct NewTags(Result<Vec<(String, String)>, Refusal>);
+
+/// The ARN of who calls, on its way to the operations that ask IAM about more than one thing.
+#[derive(Clone)]
+struct Caller(String);
 
 impl Buckets {
     /// Opens what is kept, and removes contents that no object has: an upload was killed.
@@ -94,9 +101,10 @@ impl Buckets {
         Err(Box::new(Misdirected { refusal, bucket: name, region: Some(found) }))
     }
 
-    /// Answers a call that may go on.
-    pub(crate) async fn answer(&self, operation: &str, request: Request<Incoming>) -> Response<Body> {
+    /// Answers a call that may go on, from a caller of that ARN.
+    pub(crate) async fn answer(&self, operation: &str, caller: String, request: Request<Incoming>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(Caller(caller));
         // A client that waits for `100 Continue` sends nothing before it is asked to.
         let comes_anyway = !parts.headers.contains_key("expect");
         let (body, lender) = lend(body);
@@ -167,6 +175,15 @@ impl S3Auth for Secrets {
             .map(SecretKey::from)
             .ok_or_else(|| S3Error::new(S3ErrorCode::InvalidAccessKeyId))
     }
+}
+
+/// Holds a permission against the policies of who made a request.
+///
+/// # Errors
+/// `AccessDenied`.
+fn require<T>(world: &World, request: &S3Request<T>, permission: &Permission) -> Result<(), Refusal> {
+    let caller = request.extensions.get::<Caller>().map_or("", |Caller(caller)| caller);
+    permission.denied(world, caller).map_or(Ok(()), |message| Err(Protocol::S3.denied(message)))
 }
 
 impl From<Refusal> for S3Error {

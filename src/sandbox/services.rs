@@ -1,6 +1,7 @@
 //! Which services there are. S3 is not dispatched here: its bodies are streamed.
 
 use super::call::{Call, PathValues, Refusal, Reply};
+use super::permission::Permission;
 use super::world::World;
 use super::{apigateway, connect, iam, kafka, s3, sts};
 
@@ -49,6 +50,17 @@ pub(crate) async fn handle(
         "kafkaconnect" => connect::handle(world, operation, path, call).await,
         "sts" => sts::handle(world, operation, path, call).await,
         other => Err(unknown_service(other)),
+    }
+}
+
+/// What who calls must be allowed for an operation. STS asks IAM by itself, and S3's calls don't come here.
+pub(crate) fn needs(world: &World, service: &str, operation: &str, path: &PathValues, call: &Call) -> Vec<Permission> {
+    match service {
+        "apigateway" => apigateway::needs(call),
+        "iam" => iam::needs(world, operation, call),
+        "kafka" => kafka::needs(operation, path, call),
+        "kafkaconnect" => connect::needs(operation, path, call),
+        _ => Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the sandbox remembers: JSON records in named tables, changed in transactions, kept in an append-only journal.
 //!
 //! A transaction is one line of the journal and one `write`, so that a kill leaves either all of it or none. Opening
-//! reads the journal, drops a torn last line, and rewrites what is left.
+//! reads the journal and drops a torn last line; what is mostly about things that have changed since is rewritten.
 //!
 //! A table whose name begins with `~` is of this process only: it takes part in transactions, but not in the journal.
 
@@ -40,6 +40,8 @@ struct Journal {
     length: u64,
     /// The same, when it last held no more than the records that there are.
     compact: u64,
+    /// Whether half a line may stand behind the complete ones.
+    torn: bool,
 }
 
 /// A journal that is shorter isn't worth rewriting.
@@ -48,12 +50,35 @@ const SHORT: u64 = 1 << 20;
 impl Journal {
     /// Appends a line, or nothing: after a disk that was full for a moment, the next line must not follow half a line.
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.mend()?;
         if let Err(error) = self.file.write_all(line) {
-            self.file.set_len(self.length)?;
+            self.torn = true;
+            self.mend()?;
             return Err(error);
         }
         self.length += line.len() as u64;
         Ok(())
+    }
+
+    /// Takes half a line away.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.length)?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+
+    /// Opens the file of a journal that was replayed.
+    fn open(folder: &Path, replayed: &Replayed) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(folder.join(JOURNAL))?;
+        let length = replayed.length as u64;
+        file.set_len(length)?;
+        let records: usize =
+            replayed.tables.iter().filter(|(table, _)| is_kept(table)).map(|(_, records)| records.len()).sum();
+        // As far as the average tells: writing them to know it would take longer than all the rest of opening.
+        let compact = length * records as u64 / (replayed.changes as u64).max(1);
+        Ok(Self { folder: folder.to_owned(), file, length, compact, torn: false })
     }
 
     /// Whether most of it is about what has changed since.
@@ -79,7 +104,7 @@ impl Journal {
         }
         lines.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&fresh, folder.join(JOURNAL))?;
-        Ok(Self { folder: folder.to_owned(), file, length, compact: length })
+        Ok(Self { folder: folder.to_owned(), file, length, compact: length, torn: false })
     }
 }
 
@@ -105,9 +130,12 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        let tables = replay(&bytes)?;
-        let journal = Journal::rewrite(folder, &tables)?;
-        Ok(Self(Mutex::new(Inner { tables, journal: Some(journal) })))
+        let replayed = replay(&bytes).map_err(|Unreadable { line, why }| {
+            let place = format!("{}, line {line}", folder.join(JOURNAL).display());
+            io::Error::new(io::ErrorKind::InvalidData, format!("{place}: expected changes as JSON, got {why}"))
+        })?;
+        let journal = Journal::open(folder, &replayed)?;
+        Ok(Self(Mutex::new(Inner { tables: replayed.tables, journal: Some(journal) })))
     }
 
     /// Looks at the tables, alone.
@@ -195,14 +223,33 @@ fn apply(tables: &mut Tables, entries: Vec<Entry>) {
     }
 }
 
-fn replay(bytes: &[u8]) -> io::Result<Tables> {
-    let mut tables = Tables::new();
+/// A complete line that isn't one of the journal's.
+struct Unreadable {
+    /// Counted from 1.
+    line: usize,
+    why: serde_json::Error,
+}
+
+/// What a journal comes to.
+struct Replayed {
+    tables: Tables,
+    /// Bytes of complete lines.
+    length: usize,
+    /// How many records were put or removed in all.
+    changes: usize,
+}
+
+fn replay(bytes: &[u8]) -> Result<Replayed, Unreadable> {
     // What follows the last line feed was being written when the process was killed.
-    let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    for text in bytes[..complete].split(|byte| *byte == b'\n').filter(|text| !text.is_empty()) {
-        apply(&mut tables, serde_json::from_slice(text)?);
+    let length = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let mut replayed = Replayed { tables: Tables::new(), length, changes: 0 };
+    let lines = bytes[..length].split(|byte| *byte == b'\n').enumerate();
+    for (index, text) in lines.filter(|(_, text)| !text.is_empty()) {
+        let entries: Vec<Entry> = serde_json::from_slice(text).map_err(|why| Unreadable { line: index + 1, why })?;
+        replayed.changes += entries.len();
+        apply(&mut replayed.tables, entries);
     }
-    Ok(tables)
+    Ok(replayed)
 }
 
 /// The tables as they were when the transaction began, with its own changes over them.
@@ -211,7 +258,7 @@ pub(crate) struct Transaction<'a> {
     changed: BTreeMap<(String, String), Option<Value>>,
 }
 
-impl Transaction<'_> {
+impl<'t> Transaction<'t> {
     /// A record, where it exists and has that shape.
     pub(crate) fn get<T: DeserializeOwned>(&self, table: &str, key: &str) -> Option<T> {
         let value = match self.changed.get(&(table.to_owned(), key.to_owned())) {
@@ -235,6 +282,16 @@ impl Transaction<'_> {
 
     /// The records of a table whose keys begin with `prefix` and come after `after`, ordered by key.
     pub(crate) fn list_prefix<T: DeserializeOwned>(&self, table: &str, prefix: &str, after: &str) -> Vec<(String, T)> {
+        self.scan(table, prefix, after).collect()
+    }
+
+    /// The same, each read when it is come to: for who doesn't want them all.
+    pub(crate) fn scan<'s, T: DeserializeOwned>(
+        &'s self,
+        table: &str,
+        prefix: &str,
+        after: &str,
+    ) -> impl Iterator<Item = (String, T)> + use<'s, 't, T> {
         let begins = |key: &str| key.starts_with(prefix);
         let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
         let mut records: BTreeMap<&str, Option<&Value>> = BTreeMap::new();
@@ -247,7 +304,7 @@ impl Transaction<'_> {
                 records.insert(key, value.as_ref());
             }
         }
-        records.into_iter().filter_map(|(key, value)| Some((key.to_owned(), T::deserialize(value?).ok()?))).collect()
+        records.into_iter().filter_map(|(key, value)| Some((key.to_owned(), T::deserialize(value?).ok()?)))
     }
 
     /// Whether a table has a record whose key begins with `prefix`.

@@ -106,6 +106,26 @@ async fn a_reset_is_a_reset_and_the_next_call_works() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_of_a_call_that_was_carried_out() {
+    let sandbox = with(faults(&["s3:CreateBucket:lost:1", "iam:CreateRole:lost:1"])).await;
+    let create = async |name: &str| {
+        let place = aws_sdk_s3::types::BucketLocationConstraint::EuWest1;
+        let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(place).build();
+        s3(&sandbox).create_bucket().bucket(name).create_bucket_configuration(place).send().await
+    };
+    assert_eq!(create("Not a name").await.unwrap_err().code(), Some("InvalidBucketName"), "a refusal is told");
+    assert_eq!(create("bucket").await.unwrap_err().code(), None);
+    assert_eq!(create("bucket").await.unwrap_err().code(), Some("BucketAlreadyOwnedByYou"));
+
+    let iam = client!(aws_sdk_iam, sandbox, SECRET_ACCESS_KEY);
+    let trust = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": "ec2.amazonaws.com"}}}"#;
+    let create = async || iam.create_role().role_name("r").assume_role_policy_document(trust).send().await;
+    assert_eq!(create().await.unwrap_err().code(), None);
+    assert_eq!(create().await.unwrap_err().code(), Some("EntityAlreadyExists"));
+}
+
+#[tokio::test]
 async fn a_hang_never_answers_and_does_not_keep_the_sandbox_from_stopping() {
     let sandbox = with(faults(&["s3:ListBuckets:hang:1", "s3:ListBuckets:timeout:1"])).await;
     let client = s3(&sandbox);
@@ -193,6 +213,48 @@ async fn a_port_that_is_taken_is_told() {
         second.to_string(),
         format!("the sandbox can't listen on 127.0.0.1:{port}; stop what listens there, or choose another with --port")
     );
+}
+
+#[tokio::test]
+async fn a_sandbox_that_had_to_move_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let begin = async || {
+        let Claim::Ours(lock) = claim(folder.path()).unwrap() else { panic!("it is free") };
+        start(Options { folder: Some(lock), ..Options::default() }).await.unwrap()
+    };
+    let port = |sandbox: &Sandbox| sandbox.endpoint().rsplit(':').next().unwrap().parse::<u16>().unwrap();
+    let first = begin().await;
+    let from = port(&first);
+    assert_eq!(first.moved(), None);
+    first.stop().await;
+    let again = begin().await;
+    assert_eq!((port(&again), again.moved()), (from, None));
+    again.stop().await;
+
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, from)).await.unwrap();
+    let second = begin().await;
+    let moved = second.moved().unwrap();
+    assert_eq!(moved, Moved { from, to: port(&second) });
+    assert!(moved.to_string().contains(&format!("listens on 127.0.0.1:{from}")), "{moved}");
+    second.stop().await;
+    drop(other);
+    let third = begin().await;
+    assert_eq!((port(&third), third.moved()), (moved.to, None), "it stays where it moved to");
+    third.stop().await;
+}
+
+#[tokio::test]
+async fn the_address_of_an_api_goes_with_it() {
+    let sandbox = with(Settings::default()).await;
+    let apigateway = client!(aws_sdk_apigateway, sandbox, SECRET_ACCESS_KEY);
+    let id = apigateway.create_rest_api().name("a").send().await.unwrap().id.unwrap();
+    let addresses = async |query: &str| {
+        let url = format!("{}/_sandbox/addresses{query}", sandbox.endpoint());
+        parse(reqwest::get(url).await.unwrap()).await["invoke"].clone()
+    };
+    assert!(addresses(&format!("?api={id}")).await[&id].is_string());
+    apigateway.delete_rest_api().rest_api_id(&id).send().await.unwrap();
+    assert_eq!(addresses("").await, serde_json::json!({}));
 }
 
 #[tokio::test]

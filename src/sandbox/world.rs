@@ -48,7 +48,8 @@ pub struct Fault {
     pub service: String,
     /// The operation.
     pub operation: String,
-    /// What happens: an HTTP status, an AWS error code, `timeout`, `reset`, `hang`, or `rollback`.
+    /// What happens: an HTTP status, an AWS error code, `timeout`, `reset`, `hang`, `lost` (it is done, but the answer
+    /// never comes), or `rollback`.
     pub what: String,
     /// How many times.
     pub times: u32,
@@ -56,6 +57,9 @@ pub struct Fault {
 
 /// The table of ports: `rest-proxy` and the like to a number.
 pub(crate) const PORTS: &str = "sandbox/ports";
+
+/// The name of an API's port is this and its id.
+pub(crate) const INVOKE: &str = "invoke-";
 
 /// The table of how often each fault of the settings, by its index, has struck.
 const FAULTS_TAKEN: &str = "~faults";

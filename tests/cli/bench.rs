@@ -163,18 +163,23 @@ impl Bench {
 
     /// Clients that go behind the tool's back.
     pub(crate) async fn clients(&self) -> Clients {
-        let endpoint = Endpoint::Sandbox {
-            url: self.endpoint.clone(),
-            access_key_id: ACCESS_KEY_ID,
-            secret_access_key: SECRET_ACCESS_KEY,
-        };
-        Clients::connect(&endpoint, REGION, &TellRetries::silent()).await.unwrap()
+        clients(&self.endpoint).await
     }
 
     /// How many things of each kind exist in the sandbox.
     pub(crate) fn counts(&self) -> Value {
         self.run(["sandbox", "status", "--format", "json"]).ended(0).json()["counts"].clone()
     }
+}
+
+/// Clients of the sandbox at an address.
+pub(crate) async fn clients(endpoint: &str) -> Clients {
+    let endpoint = Endpoint::Sandbox {
+        url: endpoint.to_owned(),
+        access_key_id: ACCESS_KEY_ID,
+        secret_access_key: SECRET_ACCESS_KEY,
+    };
+    Clients::connect(&endpoint, REGION, &TellRetries::silent()).await.unwrap()
 }
 
 impl Drop for Bench {

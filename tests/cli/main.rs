@@ -8,7 +8,7 @@ mod course;
 mod destroy;
 mod drift;
 mod kill;
-mod lossy;
+mod lost;
 mod manifests;
 mod outputs;
 mod plan;

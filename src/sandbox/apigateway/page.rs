@@ -1,12 +1,11 @@
 //! Lists in pages: `limit` and `position`.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::refusal::{bad_request, malformed};
 use crate::sandbox::call::{Call, Refusal};
+use crate::sandbox::pages;
 
 /// How many items a page has where the request doesn't say.
 const DEFAULT_LIMIT: usize = 25;
@@ -40,21 +39,15 @@ impl Page {
 
     /// The page of `items`, which are ordered by their keys, as the HAL list that AWS answers.
     pub(super) fn of_items<T: Serialize>(&self, items: impl IntoIterator<Item = (String, T)>) -> Value {
-        let mut rest = items.into_iter().skip_while(|(key, _)| self.after.as_ref().is_some_and(|after| key <= after));
-        let page: Vec<(String, T)> = rest.by_ref().take(self.limit).collect();
-        let more = rest.next().is_some();
-        let mut reply = json!({ "item": page.iter().map(|(_, item)| item).collect::<Vec<_>>() });
-        if let Some((last, _)) = page.last().filter(|_| more) {
-            reply["position"] = Value::String(URL_SAFE_NO_PAD.encode(last));
+        let (page, last) = pages::cut(items, self.after.as_deref(), self.limit);
+        let mut reply = json!({ "item": page });
+        if let Some(last) = last {
+            reply["position"] = Value::String(pages::token(last));
         }
         reply
     }
 }
 
 fn decode(position: &str) -> Result<String, Refusal> {
-    URL_SAFE_NO_PAD
-        .decode(position)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| bad_request("Invalid position parameter specified"))
+    pages::text_of(position).ok_or_else(|| bad_request("Invalid position parameter specified"))
 }

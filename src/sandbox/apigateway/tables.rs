@@ -21,6 +21,7 @@ use super::refusal::{no_api, no_key, no_method, no_plan, no_resource, no_stage};
 use super::tree::Tree;
 use crate::sandbox::call::Refusal;
 use crate::sandbox::store::Transaction;
+use crate::sandbox::world::{INVOKE, PORTS};
 
 const APIS: &str = "apigateway/apis";
 const RESOURCES: &str = "apigateway/resources";
@@ -95,6 +96,8 @@ impl<'a, 't> Tables<'a, 't> {
             self.remove_all_of(table, id);
         }
         self.remove(APIS, self.region, id);
+        // Ids don't come back, so neither does the address.
+        self.transaction.delete(PORTS, &format!("{INVOKE}{id}"));
         Ok(())
     }
 

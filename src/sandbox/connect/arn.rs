@@ -23,6 +23,21 @@ impl Kind {
         }
     }
 
+    /// As messages call it.
+    pub(super) fn noun(self) -> String {
+        self.label().replace('-', " ")
+    }
+
+    /// The parameter that has such an ARN.
+    fn parameter(self) -> &'static str {
+        match self {
+            Self::Plugin => "customPluginArn",
+            Self::WorkerConfiguration => "workerConfigurationArn",
+            Self::Connector => "connectorArn",
+            Self::Operation => "connectorOperationArn",
+        }
+    }
+
     /// How many parts follow the label: a name and an id, and for operations one more id.
     fn parts(self) -> usize {
         if self == Self::Operation { 3 } else { 2 }
@@ -58,11 +73,12 @@ pub(super) fn kind(arn: &str) -> Option<Kind> {
 }
 
 /// Refuses an ARN that isn't of a kind.
-pub(super) fn check(arn: &str, expected: Kind, parameter: &str) -> Result<(), Refusal> {
+pub(super) fn check(arn: &str, expected: Kind) -> Result<(), Refusal> {
     if kind(arn) == Some(expected) {
         return Ok(());
     }
-    Err(bad_request(format!("Invalid parameter {parameter}: expected the ARN of a {}, got '{arn}'.", expected.label())))
+    let (parameter, label) = (expected.parameter(), expected.label());
+    Err(bad_request(format!("Invalid parameter {parameter}: expected the ARN of a {label}, got '{arn}'.")))
 }
 
 /// Refuses a name that MSK Connect doesn't take.

@@ -5,17 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::arn::{self, Kind};
+use super::arn::Kind;
 use super::capacity::Capacity;
-use super::{PAGE_SIZE, operations};
+use super::operations;
+use super::things::{self, Thing};
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
-use crate::sandbox::rest_json::pages::Page;
-use crate::sandbox::rest_json::{Tags, bad_request, iso8601, not_found, path_value};
+use crate::sandbox::rest_json::{Tags, bad_request, iso8601, path_value};
 use crate::sandbox::store::Transaction;
 use crate::sandbox::world::{Millis, World, now};
-
-/// Connectors by ARN.
-pub(super) const TABLE: &str = "connect.connectors";
 
 /// The API's `ConnectorState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +145,28 @@ pub(crate) struct Connector {
     pub(super) tags: Tags,
 }
 
+impl Thing for Connector {
+    const TABLE: &'static str = "connect.connectors";
+    const KIND: Kind = Kind::Connector;
+    type State = State;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn state(&self, now: Millis) -> Option<State> {
+        self.at(now).map(|(state, _)| state)
+    }
+
+    fn tags(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}
+
 impl Connector {
     /// The state at a moment, with what is in force then; nothing once it is gone.
     pub(crate) fn at(&self, now: Millis) -> Option<(State, &Condition)> {
@@ -214,48 +233,23 @@ impl Connector {
     }
 }
 
-/// The connectors of a region that are there, ordered by name.
-pub(crate) fn connectors(world: &World, region: &str) -> Vec<Connector> {
-    world.store.read(|transaction| all(transaction, region))
-}
-
-/// The same, within a transaction.
-pub(super) fn all(transaction: &Transaction<'_>, region: &str) -> Vec<Connector> {
-    let now = now();
-    let connectors = transaction.list::<Connector>(TABLE).into_iter().map(|(_, connector)| connector);
-    let mut connectors: Vec<_> =
-        connectors.filter(|connector| connector.region == region && connector.at(now).is_some()).collect();
-    connectors.sort_by(|one, other| one.name.cmp(&other.name));
-    connectors
-}
-
 /// The name of a connector that uses something, or is about to.
 pub(super) fn user_of(transaction: &Transaction<'_>, uses: impl Fn(&Settings) -> bool) -> Option<String> {
     let now = now();
-    let mut connectors = transaction.list::<Connector>(TABLE).into_iter().map(|(_, connector)| connector);
+    let mut connectors = transaction.list::<Connector>(Connector::TABLE).into_iter().map(|(_, connector)| connector);
     connectors.find(|connector| connector.uses(now, &uses)).map(|connector| connector.name)
 }
 
 /// Removes what was deleted and is gone.
 pub(super) fn sweep(transaction: &mut Transaction<'_>) {
-    let now = now();
-    for (arn, connector) in transaction.list::<Connector>(TABLE) {
-        if connector.at(now).is_none() {
-            transaction.delete(TABLE, &arn);
-            operations::forget(transaction, &arn);
-        }
+    for arn in things::sweep::<Connector>(transaction) {
+        operations::forget(transaction, &arn);
     }
-}
-
-/// The connector of an ARN, which is there.
-pub(super) fn find(transaction: &Transaction<'_>, arn: &str) -> Result<Connector, Refusal> {
-    arn::check(arn, Kind::Connector, "connectorArn")?;
-    transaction.get::<Connector>(TABLE, arn).filter(|connector| connector.at(now()).is_some()).ok_or_else(|| gone(arn))
 }
 
 /// What is answered where a connector isn't there.
 pub(super) fn gone(arn: &str) -> Refusal {
-    not_found(format!("The connector {arn} doesn't exist."))
+    things::missing(Kind::Connector, arn)
 }
 
 /// Refuses a version that isn't the present one.
@@ -270,30 +264,23 @@ pub(super) fn check_version(sent: &str, condition: &Condition) -> Result<(), Ref
 
 pub(super) fn describe(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "connectorArn");
-    let connector = world.store.read(|transaction| find(transaction, arn))?;
+    let (connector, _) = world.store.read(|transaction| things::find::<Connector>(transaction, arn))?;
     let (state, condition) = connector.at(now()).ok_or_else(|| gone(arn))?;
     Ok(Reply::json(&connector.describe(state, condition)))
 }
 
 pub(super) fn list(world: &World, call: &Call) -> Result<Reply, Refusal> {
-    let prefix = call.query("connectorNamePrefix").unwrap_or_default();
-    let page = Page::of(call, format!("ListConnectors {} {prefix}", call.region), PAGE_SIZE)?;
     let now = now();
-    let entries = connectors(world, &call.region)
-        .iter()
-        .filter(|connector| connector.name.starts_with(prefix))
-        .filter_map(|connector| {
-            let (state, condition) = connector.at(now)?;
-            Some((connector.name.clone(), connector.summary(state, condition)))
-        })
-        .collect();
-    Ok(Reply::json(&page.reply("connectors", entries)))
+    things::list(world, call, "connectorNamePrefix", "connectors", |connector: &Connector, _| {
+        let (state, condition) = connector.at(now)?;
+        Some(connector.summary(state, condition))
+    })
 }
 
 pub(super) fn delete(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
     let arn = path_value(path, "connectorArn");
     world.store.transact(|transaction| {
-        let mut connector = find(transaction, arn)?;
+        let (mut connector, _) = things::find::<Connector>(transaction, arn)?;
         let now = now();
         let (state, condition) = connector.at(now).ok_or_else(|| gone(arn))?;
         if !matches!(state, State::Running | State::Failed | State::Paused) {
@@ -303,7 +290,7 @@ pub(super) fn delete(world: &World, path: &PathValues, call: &Call) -> Result<Re
             check_version(version, condition)?;
         }
         connector.begin(now, Pending { state: State::Deleting, until: world.settled_at(), then: None });
-        transaction.put(TABLE, arn, &connector)?;
+        transaction.put(Connector::TABLE, arn, &connector)?;
         Ok(Reply::json(&json!({"connectorArn": arn, "connectorState": State::Deleting})))
     })
 }

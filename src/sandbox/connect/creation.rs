@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 use super::arn::{self, Kind};
 use super::capacity::{self, Capacity};
-use super::connectors::{self, Condition, Connector, Fixed, Pending, Settings, State, StateDescription, TABLE, Used};
-use super::{health, plugins, worker_configurations};
+use super::connectors::{self, Condition, Connector, Fixed, Pending, Settings, State, StateDescription, Used};
+use super::health;
+use super::plugins::Plugin;
+use super::things::{self, Thing};
+use super::worker_configurations::WorkerConfiguration;
 use crate::sandbox::call::{Call, Refusal, Reply};
 use crate::sandbox::iam::{self, Assumption};
 use crate::sandbox::rest_json::shape::{Member, Shape, TEXT, check, optional, required};
@@ -103,7 +106,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
     world.store.transact(|transaction| {
         connectors::sweep(transaction);
         check_room(transaction, &connector)?;
-        transaction.put(TABLE, &connector.arn, &connector)?;
+        transaction.put(Connector::TABLE, &connector.arn, &connector)?;
         Ok::<_, Refusal>(())
     })?;
     Ok(Reply::json(&json!({"connectorArn": connector.arn, "connectorName": name, "connectorState": State::Creating})))
@@ -230,12 +233,18 @@ pub(super) fn check_role(world: &World, connector: &Connector) -> Result<(), Ref
 
 /// Refuses a connector for which there is no room: its name is taken, a quota is used up, or what it uses isn't there.
 fn check_room(transaction: &Transaction<'_>, connector: &Connector) -> Result<(), Refusal> {
-    let others = connectors::all(transaction, &connector.region);
+    let others = others(transaction, connector);
     if others.iter().any(|other| other.name == connector.name) {
         return Err(arn::name_taken(Kind::Connector, &connector.name));
     }
     check_used(transaction, &connector.condition.settings)?;
     check_workers(&others, &connector.condition.settings)
+}
+
+/// The other connectors of a connector's region.
+pub(super) fn others(transaction: &Transaction<'_>, connector: &Connector) -> Vec<Connector> {
+    let all = things::all::<Connector>(transaction, &connector.region).into_iter().map(|(other, _)| other);
+    all.filter(|other| other.arn != connector.arn).collect()
 }
 
 /// Refuses more workers than the quota, given the other connectors.
@@ -252,13 +261,13 @@ pub(super) fn check_workers(others: &[Connector], settings: &Settings) -> Result
 /// Refuses a plugin or worker configuration that isn't there to be used.
 pub(super) fn check_used(transaction: &Transaction<'_>, settings: &Settings) -> Result<(), Refusal> {
     let plugin = &settings.plugin;
-    let (_, state) = plugins::find(transaction, &plugin.arn)?;
+    let (_, state) = things::find::<Plugin>(transaction, &plugin.arn)?;
     if state != "ACTIVE" {
         return Err(bad_request(format!("The custom plugin {} must be ACTIVE; it is {state}.", plugin.arn)));
     }
     check_revision(plugin)?;
     let Some(configuration) = &settings.worker_configuration else { return Ok(()) };
-    let (_, state) = worker_configurations::find(transaction, &configuration.arn)?;
+    let (_, state) = things::find::<WorkerConfiguration>(transaction, &configuration.arn)?;
     if state != "ACTIVE" {
         return Err(bad_request(format!("The worker configuration {} is {state}.", configuration.arn)));
     }

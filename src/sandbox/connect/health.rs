@@ -6,14 +6,21 @@
 //! `InvalidInput.InvalidConnectorConfiguration` and its words are AWS's (seen in terraform-aws-modules' issue 10 of
 //! terraform-aws-msk-kafka-cluster). AWS documents no other codes; the rest follow that one's form.
 
+mod classes;
 mod configuration;
 mod permissions;
+mod topics;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::archive::Classes;
 use super::connectors::{Connector, Settings, StateDescription};
 use super::creation::SERVICE;
-use super::{plugins, worker_configurations};
+use super::plugins;
+use super::things;
+use super::worker_configurations::WorkerConfiguration;
+use classes::CONNECTOR;
+
 use crate::sandbox::call::Refusal;
 use crate::sandbox::iam::{self, Assumption};
 use crate::sandbox::kafka::{self, Cluster, Listener};
@@ -29,7 +36,7 @@ struct Subject<'a> {
     connector: &'a Connector,
     settings: &'a Settings,
     cluster: Cluster,
-    classes: BTreeSet<String>,
+    classes: Classes,
     /// The connector's configuration over that of its workers, as Kafka Connect has it for converters.
     effective: BTreeMap<String, String>,
 }
@@ -50,7 +57,7 @@ pub(super) fn examine(world: &World, connector: &Connector, settings: &Settings)
     };
     let mut effective = match &settings.worker_configuration {
         Some(used) => {
-            world.store.read(|transaction| worker_configurations::find(transaction, &used.arn))?.0.properties()
+            world.store.read(|transaction| things::find::<WorkerConfiguration>(transaction, &used.arn))?.0.properties()
         }
         None => BTreeMap::new(),
     };
@@ -100,14 +107,14 @@ fn reach_cluster(world: &World, connector: &Connector) -> Result<Result<Cluster,
 impl Subject<'_> {
     fn examine(&self) -> Finding {
         self.check_worker_permissions()?;
-        self.check_class()?;
+        self.connector_fault().map_or(Ok(()), |fault| Err(invalid(fault)))?;
         self.check_configuration()?;
         if !self.is_sink() {
             return Ok(());
         }
         let topics = self.source_topics()?;
         self.check_topic_permissions(&topics)?;
-        if self.class() == S3_SINK {
+        if self.is_s3_sink() {
             self.check_bucket()?;
             self.check_bucket_permissions()?;
         }
@@ -118,8 +125,13 @@ impl Subject<'_> {
         self.settings.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    fn class(&self) -> &str {
-        self.get("connector.class").unwrap_or_default()
+    /// The full name of the connector's class.
+    fn class(&self) -> String {
+        self.full_name(CONNECTOR, self.get("connector.class").unwrap_or_default())
+    }
+
+    fn is_s3_sink(&self) -> bool {
+        self.class() == S3_SINK
     }
 
     /// By its name, which is how a person would tell too: what a class does can't be seen from outside.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::PAGE_SIZE;
 use super::arn::{self, Kind};
-use super::connectors::{self, Settings, StateDescription};
+use super::connectors::{Connector, Settings, StateDescription};
+use super::things;
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::{iso8601, not_found, path_value};
@@ -202,9 +203,9 @@ pub(super) fn forget(transaction: &mut Transaction<'_>, connector: &str) {
 
 pub(super) fn describe(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "connectorOperationArn");
-    arn::check(arn, Kind::Operation, "connectorOperationArn")?;
+    arn::check(arn, Kind::Operation)?;
     let operation = world.store.read(|transaction| {
-        let connector = connectors::find(transaction, &arn::of_connector(arn))?;
+        let (connector, _) = things::find::<Connector>(transaction, &arn::of_connector(arn))?;
         let missing = || not_found(format!("The connector operation {arn} doesn't exist."));
         transaction.get::<Operation>(&table(&connector.arn), arn).ok_or_else(missing)
     })?;
@@ -215,7 +216,7 @@ pub(super) fn list(world: &World, path: &PathValues, call: &Call) -> Result<Repl
     let arn = path_value(path, "connectorArn");
     let page = Page::of(call, format!("ListConnectorOperations {arn}"), PAGE_SIZE)?;
     let operations = world.store.read(|transaction| {
-        let connector = connectors::find(transaction, arn)?;
+        let (connector, _) = things::find::<Connector>(transaction, arn)?;
         Ok::<_, Refusal>(transaction.list::<Operation>(&table(&connector.arn)))
     })?;
     let now = now();

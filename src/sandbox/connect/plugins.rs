@@ -1,24 +1,20 @@
 //! Custom plugins. The file is read once, when the plugin is created; what becomes of the object later changes nothing.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::archive::{self, Classes};
 use super::arn::{self, Kind};
 use super::connectors::{self, StateDescription};
-use super::{PAGE_SIZE, archive};
+use super::things::{self, Thing};
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
-use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::shape::{Member, Shape, TEXT, check, optional, required};
-use crate::sandbox::rest_json::{Tags, bad_request, iso8601, not_found, path_value, tags_of};
+use crate::sandbox::rest_json::{Tags, bad_request, iso8601, path_value, tags_of};
 use crate::sandbox::s3;
 use crate::sandbox::store::Transaction;
 use crate::sandbox::world::{Millis, World, now};
 
-/// Plugins by ARN.
-pub(super) const TABLE: &str = "connect.plugins";
-/// The names of a plugin's classes, by its ARN: too many to be read with every list of plugins.
+/// A plugin's classes, by its ARN: too many to be read with every list of plugins.
 const CLASSES: &str = "connect.plugin-classes";
 const QUOTA: usize = 100;
 
@@ -49,10 +45,22 @@ pub(super) struct Plugin {
     file_size: usize,
     /// Why it is CREATE_FAILED, where it is.
     failure: Option<StateDescription>,
-    pub(super) tags: Tags,
+    tags: Tags,
 }
 
-impl Plugin {
+impl Thing for Plugin {
+    const TABLE: &'static str = "connect.plugins";
+    const KIND: Kind = Kind::Plugin;
+    type State = &'static str;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
     fn state(&self, now: Millis) -> Option<&'static str> {
         match self.gone {
             Some(gone) if now >= gone => None,
@@ -63,6 +71,12 @@ impl Plugin {
         }
     }
 
+    fn tags(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}
+
+impl Plugin {
     fn describe(&self, state: &str) -> Value {
         let mut info = json!({
             "creationTime": iso8601(self.created),
@@ -100,7 +114,7 @@ impl Plugin {
 /// What became of reading the file.
 struct File {
     size: usize,
-    classes: Result<BTreeSet<String>, StateDescription>,
+    classes: Result<Classes, StateDescription>,
 }
 
 pub(super) async fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
@@ -133,7 +147,7 @@ pub(super) async fn create(world: &World, call: &Call) -> Result<Reply, Refusal>
     world.store.transact(|transaction| {
         sweep(transaction);
         check_room(transaction, &call.region, name)?;
-        transaction.put(TABLE, &plugin.arn, &plugin)?;
+        transaction.put(Plugin::TABLE, &plugin.arn, &plugin)?;
         if let Ok(classes) = &file.classes {
             transaction.put(CLASSES, &plugin.arn, classes)?;
         }
@@ -145,7 +159,7 @@ pub(super) async fn create(world: &World, call: &Call) -> Result<Reply, Refusal>
 }
 
 fn check_room(transaction: &Transaction<'_>, region: &str, name: &str) -> Result<(), Refusal> {
-    let plugins = all(transaction, region);
+    let plugins = things::all::<Plugin>(transaction, region);
     if plugins.iter().any(|(plugin, _)| plugin.name == name) {
         return Err(arn::name_taken(Kind::Plugin, name));
     }
@@ -174,69 +188,34 @@ async fn fetch(world: &World, bucket: &str, key: &str) -> Result<File, Refusal> 
 
 /// Removes what was deleted and is gone.
 pub(super) fn sweep(transaction: &mut Transaction<'_>) {
-    let now = now();
-    for (arn, plugin) in transaction.list::<Plugin>(TABLE) {
-        if plugin.state(now).is_none() {
-            transaction.delete(TABLE, &arn);
-            transaction.delete(CLASSES, &arn);
-        }
+    for arn in things::sweep::<Plugin>(transaction) {
+        transaction.delete(CLASSES, &arn);
     }
 }
 
-/// The plugins of a region, ordered by name, with their states.
-fn all(transaction: &Transaction<'_>, region: &str) -> Vec<(Plugin, &'static str)> {
-    let now = now();
-    let plugins = transaction.list::<Plugin>(TABLE).into_iter();
-    let mut plugins: Vec<_> = plugins
-        .filter(|(_, plugin)| plugin.region == region)
-        .filter_map(|(_, plugin)| plugin.state(now).map(|state| (plugin, state)))
-        .collect();
-    plugins.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
-    plugins
-}
-
-/// The plugin of an ARN, and its state.
-pub(super) fn find(transaction: &Transaction<'_>, arn: &str) -> Result<(Plugin, &'static str), Refusal> {
-    arn::check(arn, Kind::Plugin, "customPluginArn")?;
-    transaction
-        .get::<Plugin>(TABLE, arn)
-        .and_then(|plugin| plugin.state(now()).map(|state| (plugin, state)))
-        .ok_or_else(|| not_found(format!("The custom plugin {arn} doesn't exist.")))
-}
-
-/// The names of a plugin's classes.
-pub(super) fn classes(world: &World, arn: &str) -> BTreeSet<String> {
+/// A plugin's classes.
+pub(super) fn classes(world: &World, arn: &str) -> Classes {
     world.store.read(|transaction| transaction.get(CLASSES, arn)).unwrap_or_default()
 }
 
 pub(super) fn describe(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
-    let (plugin, state) = world.store.read(|transaction| find(transaction, path_value(path, "customPluginArn")))?;
+    let arn = path_value(path, "customPluginArn");
+    let (plugin, state) = world.store.read(|transaction| things::find::<Plugin>(transaction, arn))?;
     Ok(Reply::json(&plugin.describe(state)))
 }
 
 pub(super) fn list(world: &World, call: &Call) -> Result<Reply, Refusal> {
-    let prefix = call.query("namePrefix").unwrap_or_default();
-    let page = Page::of(call, format!("ListCustomPlugins {} {prefix}", call.region), PAGE_SIZE)?;
-    let entries = world
-        .store
-        .read(|transaction| all(transaction, &call.region))
-        .into_iter()
-        .filter(|(plugin, _)| plugin.name.starts_with(prefix))
-        .map(|(plugin, state)| {
-            let mut summary = plugin.describe(state);
-            if let Some(summary) = summary.as_object_mut() {
-                summary.remove("stateDescription");
-            }
-            (plugin.name, summary)
-        })
-        .collect();
-    Ok(Reply::json(&page.reply("customPlugins", entries)))
+    things::list(world, call, "namePrefix", "customPlugins", |plugin: &Plugin, state| {
+        let mut summary = plugin.describe(state);
+        summary.as_object_mut()?.remove("stateDescription");
+        Some(summary)
+    })
 }
 
 pub(super) fn delete(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "customPluginArn");
     world.store.transact(|transaction| {
-        let (mut plugin, state) = find(transaction, arn)?;
+        let (mut plugin, state) = things::find::<Plugin>(transaction, arn)?;
         if !matches!(state, "ACTIVE" | "CREATE_FAILED") {
             return Err(bad_request(format!("The custom plugin {arn} can't be deleted while it is {state}.")));
         }
@@ -246,7 +225,7 @@ pub(super) fn delete(world: &World, path: &PathValues) -> Result<Reply, Refusal>
             )));
         }
         plugin.gone = Some(world.settled_at());
-        transaction.put(TABLE, arn, &plugin)?;
+        transaction.put(Plugin::TABLE, arn, &plugin)?;
         Ok(Reply::json(&json!({"customPluginArn": arn, "customPluginState": "DELETING"})))
     })
 }

@@ -1,51 +1,19 @@
 //! Tags of plugins, worker configurations and connectors.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::arn::{self, Kind};
-use super::connectors::{self, Connector};
-use super::plugins::{self, Plugin};
-use super::worker_configurations::{self, WorkerConfiguration};
+use super::connectors::Connector;
+use super::plugins::Plugin;
+use super::things::{self, Thing};
+use super::worker_configurations::WorkerConfiguration;
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::shape::{Member, Shape, check, required};
-use crate::sandbox::rest_json::{Tags, bad_request, check_tags, not_found, path_value, tag_keys, tags_of};
+use crate::sandbox::rest_json::{Tags, bad_request, check_tags, path_value, tag_keys, tags_of};
 use crate::sandbox::store::Transaction;
 use crate::sandbox::world::World;
 
 const TAG: &[Member] = &[required("tags", Shape::Map)];
-
-/// A record that has tags.
-trait Tagged: Serialize + DeserializeOwned {
-    const TABLE: &'static str;
-
-    fn tags(&mut self) -> &mut Tags;
-}
-
-impl Tagged for Plugin {
-    const TABLE: &'static str = plugins::TABLE;
-
-    fn tags(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
-
-impl Tagged for WorkerConfiguration {
-    const TABLE: &'static str = worker_configurations::TABLE;
-
-    fn tags(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
-
-impl Tagged for Connector {
-    const TABLE: &'static str = connectors::TABLE;
-
-    fn tags(&mut self) -> &mut Tags {
-        &mut self.tags
-    }
-}
 
 /// Changes the tags of whatever an ARN names, and answers what they are then.
 fn change(
@@ -55,31 +23,21 @@ fn change(
 ) -> Result<Tags, Refusal> {
     let arn = path_value(path, "resourceArn");
     world.store.transact(|transaction| match arn::kind(arn) {
-        Some(Kind::Plugin) => {
-            plugins::find(transaction, arn)?;
-            change_record::<Plugin>(transaction, arn, change)
-        }
-        Some(Kind::WorkerConfiguration) => {
-            worker_configurations::find(transaction, arn)?;
-            change_record::<WorkerConfiguration>(transaction, arn, change)
-        }
-        Some(Kind::Connector) => {
-            connectors::find(transaction, arn)?;
-            change_record::<Connector>(transaction, arn, change)
-        }
+        Some(Kind::Plugin) => change_record::<Plugin>(transaction, arn, change),
+        Some(Kind::WorkerConfiguration) => change_record::<WorkerConfiguration>(transaction, arn, change),
+        Some(Kind::Connector) => change_record::<Connector>(transaction, arn, change),
         Some(Kind::Operation) | None => {
             Err(bad_request(format!("Invalid parameter resourceArn: nothing that can be tagged has the ARN '{arn}'.")))
         }
     })
 }
 
-fn change_record<T: Tagged>(
+fn change_record<T: Thing>(
     transaction: &mut Transaction<'_>,
     arn: &str,
     change: impl FnOnce(&mut Tags) -> Result<bool, Refusal>,
 ) -> Result<Tags, Refusal> {
-    let missing = || not_found(format!("{arn} doesn't exist."));
-    let mut record: T = transaction.get(T::TABLE, arn).ok_or_else(missing)?;
+    let (mut record, _) = things::find::<T>(transaction, arn)?;
     if change(record.tags())? {
         transaction.put(T::TABLE, arn, &record)?;
     }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::connectors::{self, Condition, Connector, Pending, Settings, State, StateDescription, TABLE, check_version};
+use super::connectors::{self, Condition, Connector, Pending, Settings, State, StateDescription, check_version};
 use super::operations::{self, Operation, OperationKind};
+use super::things::{self, Thing};
 use super::{capacity, creation, health};
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::shape::{Member, Shape, check, optional};
@@ -56,7 +57,7 @@ pub(super) fn update(world: &World, path: &PathValues, call: &Call) -> Result<Re
         let then = Condition { state, settings, version: version(), description: condition.description.clone() };
         let pending = Pending { state: State::Updating, until: operation.ended(), then: Some(then) };
         connector.begin(now, pending);
-        transaction.put(TABLE, arn, &connector)?;
+        transaction.put(Connector::TABLE, arn, &connector)?;
         operations::put(transaction, &operation)?;
         Ok(Reply::json(&json!({
             "connectorArn": arn,
@@ -81,7 +82,7 @@ fn find_updatable(
     sent_version: &str,
     skips_health: bool,
 ) -> Result<Connector, Refusal> {
-    let connector = connectors::find(transaction, arn)?;
+    let (connector, _) = things::find::<Connector>(transaction, arn)?;
     let (state, condition) = connector.at(now()).ok_or_else(|| connectors::gone(arn))?;
     match state {
         State::Running => {}
@@ -146,9 +147,7 @@ fn target_of(request: &Value, origin: &Settings) -> Result<Settings, Refusal> {
 
 fn check_target(transaction: &Transaction<'_>, connector: &Connector, target: &Settings) -> Result<(), Refusal> {
     creation::check_used(transaction, target)?;
-    let mut others = connectors::all(transaction, &connector.region);
-    others.retain(|other| other.arn != connector.arn);
-    creation::check_workers(&others, target)
+    creation::check_workers(&creation::others(transaction, connector), target)
 }
 
 /// The injected fault: an update that would be fine is rolled back, as happens when a task falls ill by itself.
@@ -189,7 +188,7 @@ fn change_state(
 ) -> Result<Reply, Refusal> {
     let arn = path_value(path, "connectorArn");
     world.store.transact(|transaction| {
-        let mut connector = connectors::find(transaction, arn)?;
+        let (mut connector, _) = things::find::<Connector>(transaction, arn)?;
         let now: Millis = now();
         let (state, condition) = connector.at(now).ok_or_else(|| connectors::gone(arn))?;
         if state != from {
@@ -200,7 +199,7 @@ fn change_state(
         let until = world.settled_at();
         connector.begin(now, Pending { state: through, until, then: Some(then) });
         let operation = Operation::plain(arn, kind, now, until);
-        transaction.put(TABLE, arn, &connector)?;
+        transaction.put(Connector::TABLE, arn, &connector)?;
         operations::put(transaction, &operation)?;
         Ok(Reply::json(&json!({"connectorArn": arn, "connectorOperationArn": operation.arn()})))
     })

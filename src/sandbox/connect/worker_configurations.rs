@@ -7,18 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::PAGE_SIZE;
 use super::arn::{self, Kind};
 use super::connectors;
+use super::things::{self, Thing};
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
-use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::shape::{Member, Shape, TEXT, check, optional, required};
-use crate::sandbox::rest_json::{Tags, bad_request, iso8601, not_found, path_value, tags_of};
-use crate::sandbox::store::Transaction;
+use crate::sandbox::rest_json::{Tags, bad_request, iso8601, path_value, tags_of};
 use crate::sandbox::world::{Millis, World, now};
 
-/// Worker configurations by ARN.
-pub(super) const TABLE: &str = "connect.worker-configurations";
 const QUOTA: usize = 100;
 
 const CREATE: &[Member] = &[
@@ -119,10 +115,22 @@ pub(super) struct WorkerConfiguration {
     gone: Option<Millis>,
     /// Base64, as it was sent.
     content: String,
-    pub(super) tags: Tags,
+    tags: Tags,
 }
 
-impl WorkerConfiguration {
+impl Thing for WorkerConfiguration {
+    const TABLE: &'static str = "connect.worker-configurations";
+    const KIND: Kind = Kind::WorkerConfiguration;
+    type State = &'static str;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
     fn state(&self, now: Millis) -> Option<&'static str> {
         match self.gone {
             Some(gone) if now >= gone => None,
@@ -131,6 +139,12 @@ impl WorkerConfiguration {
         }
     }
 
+    fn tags(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}
+
+impl WorkerConfiguration {
     /// The properties, by key.
     pub(super) fn properties(&self) -> BTreeMap<String, String> {
         let text = STANDARD.decode(&self.content).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -225,15 +239,15 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
         tags: tags_of(&request)?,
     };
     world.store.transact(|transaction| {
-        sweep(transaction);
-        let others = all(transaction, &call.region);
+        things::sweep::<WorkerConfiguration>(transaction);
+        let others = things::all::<WorkerConfiguration>(transaction, &call.region);
         if others.iter().any(|(other, _)| other.name == name) {
             return Err(arn::name_taken(Kind::WorkerConfiguration, name));
         }
         if others.len() >= QUOTA {
             return Err(arn::quota_reached("Maximum worker configurations", QUOTA));
         }
-        transaction.put(TABLE, &configuration.arn, &configuration)?;
+        transaction.put(WorkerConfiguration::TABLE, &configuration.arn, &configuration)?;
         Ok(())
     })?;
     let mut reply = configuration.summary("ACTIVE");
@@ -243,62 +257,25 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
     Ok(Reply::json(&reply))
 }
 
-/// Removes what was deleted and is gone.
-pub(super) fn sweep(transaction: &mut Transaction<'_>) {
-    let now = now();
-    for (arn, configuration) in transaction.list::<WorkerConfiguration>(TABLE) {
-        if configuration.state(now).is_none() {
-            transaction.delete(TABLE, &arn);
-        }
-    }
-}
-
-/// The worker configurations of a region, ordered by name, with their states.
-fn all(transaction: &Transaction<'_>, region: &str) -> Vec<(WorkerConfiguration, &'static str)> {
-    let now = now();
-    let configurations = transaction.list::<WorkerConfiguration>(TABLE).into_iter();
-    let mut configurations: Vec<_> = configurations
-        .filter(|(_, configuration)| configuration.region == region)
-        .filter_map(|(_, configuration)| configuration.state(now).map(|state| (configuration, state)))
-        .collect();
-    configurations.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
-    configurations
-}
-
-/// The worker configuration of an ARN, and its state.
-pub(super) fn find(transaction: &Transaction<'_>, arn: &str) -> Result<(WorkerConfiguration, &'static str), Refusal> {
-    arn::check(arn, Kind::WorkerConfiguration, "workerConfigurationArn")?;
-    transaction
-        .get::<WorkerConfiguration>(TABLE, arn)
-        .and_then(|configuration| configuration.state(now()).map(|state| (configuration, state)))
-        .ok_or_else(|| not_found(format!("The worker configuration {arn} doesn't exist.")))
-}
-
 pub(super) fn describe(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "workerConfigurationArn");
-    let (configuration, state) = world.store.read(|transaction| find(transaction, arn))?;
+    let (configuration, state) =
+        world.store.read(|transaction| things::find::<WorkerConfiguration>(transaction, arn))?;
     let mut info = configuration.summary(state);
     info["latestRevision"]["propertiesFileContent"] = json!(configuration.content);
     Ok(Reply::json(&info))
 }
 
 pub(super) fn list(world: &World, call: &Call) -> Result<Reply, Refusal> {
-    let prefix = call.query("namePrefix").unwrap_or_default();
-    let page = Page::of(call, format!("ListWorkerConfigurations {} {prefix}", call.region), PAGE_SIZE)?;
-    let entries = world
-        .store
-        .read(|transaction| all(transaction, &call.region))
-        .into_iter()
-        .filter(|(configuration, _)| configuration.name.starts_with(prefix))
-        .map(|(configuration, state)| (configuration.name.clone(), configuration.summary(state)))
-        .collect();
-    Ok(Reply::json(&page.reply("workerConfigurations", entries)))
+    things::list(world, call, "namePrefix", "workerConfigurations", |configuration: &WorkerConfiguration, state| {
+        Some(configuration.summary(state))
+    })
 }
 
 pub(super) fn delete(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "workerConfigurationArn");
     world.store.transact(|transaction| {
-        let (mut configuration, state) = find(transaction, arn)?;
+        let (mut configuration, state) = things::find::<WorkerConfiguration>(transaction, arn)?;
         if state != "ACTIVE" {
             return Err(bad_request(format!("The worker configuration {arn} can't be deleted while it is {state}.")));
         }
@@ -311,7 +288,7 @@ pub(super) fn delete(world: &World, path: &PathValues) -> Result<Reply, Refusal>
             )));
         }
         configuration.gone = Some(world.settled_at());
-        transaction.put(TABLE, arn, &configuration)?;
+        transaction.put(WorkerConfiguration::TABLE, arn, &configuration)?;
         Ok(Reply::json(&json!({"workerConfigurationArn": arn, "workerConfigurationState": "DELETING"})))
     })
 }

@@ -21,28 +21,51 @@ pub(crate) enum Assumption {
     NotYet,
 }
 
+/// Why something isn't allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denial {
+    /// A policy forbids it.
+    Explicit,
+    /// No policy allows it.
+    Implicit,
+    /// Policies allow it, but the permissions boundary doesn't.
+    OutsideBoundary,
+}
+
+impl Denial {
+    /// The end of AWS's sentence about it.
+    pub(crate) fn why(self, action: &str) -> String {
+        match self {
+            Self::Explicit => "with an explicit deny in an identity-based policy".to_owned(),
+            Self::Implicit => format!("because no identity-based policy allows the {action} action"),
+            Self::OutsideBoundary => format!("because no permissions boundary allows the {action} action"),
+        }
+    }
+}
+
 /// Whether the policies of a role allow an action: inline and managed ones, within the permissions boundary. False for
 /// a role that doesn't exist.
 pub(crate) fn role_allows(world: &World, role_arn: &str, action: &str, resource: &str) -> bool {
     look(world, |transaction| {
         let role = Role::by_arn(transaction, role_arn)?;
-        Some(granted(transaction, &role, action, resource, &about(&role)) == Verdict::Allowed)
+        Some(granted(transaction, &role, action, resource, &about(&role)).is_ok())
     })
     .unwrap_or(false)
 }
 
-/// Whether a caller may do something. The sandbox's own user may do everything; the session of a role may do what the
-/// role's policies allow; nobody else may do anything.
-pub(crate) fn authorize(world: &World, caller: &str, action: &str, resource: &str) -> bool {
+/// Why a caller may not do something; `None` for one who may. The sandbox's own user may do everything; the session of a
+/// role may do what the role's policies allow; nobody else may do anything. `asked` has the condition keys of the
+/// request.
+pub(crate) fn denial(world: &World, caller: &str, action: &str, resource: &str, asked: &Context) -> Option<Denial> {
     if is_owner(caller) {
-        return true;
+        return None;
     }
-    look(world, |transaction| {
+    let verdict = look(world, |transaction| {
         let (role, session) = session(transaction, caller)?;
-        let context = about(&role).with("aws:userid", &format!("{}:{session}", role.id));
-        Some(granted(transaction, &role, action, resource, &context) == Verdict::Allowed)
-    })
-    .unwrap_or(false)
+        let context = asked.clone().and(about(&role)).with("aws:userid", &format!("{}:{session}", role.id));
+        Some(granted(transaction, &role, action, resource, &context))
+    });
+    verdict.unwrap_or(Err(Denial::Implicit)).err()
 }
 
 /// Whether a service may assume a role on behalf of something of an account, both as the condition keys
@@ -104,7 +127,8 @@ fn look<R>(world: &World, work: impl FnOnce(&Transaction<'_>) -> Option<R>) -> O
     world.store.read(work)
 }
 
-fn is_owner(caller: &str) -> bool {
+/// Whether a caller may do everything: the sandbox's own user, and the account itself.
+pub(crate) fn is_owner(caller: &str) -> bool {
     caller == User::sandbox().arn || caller == account_root()
 }
 
@@ -128,20 +152,29 @@ fn about(role: &Role) -> Context {
 }
 
 /// What the policies of a role say. A permissions boundary allows nothing by itself, but what it doesn't allow isn't.
-fn granted(transaction: &Transaction<'_>, role: &Role, action: &str, resource: &str, context: &Context) -> Verdict {
+fn granted(
+    transaction: &Transaction<'_>,
+    role: &Role,
+    action: &str,
+    resource: &str,
+    context: &Context,
+) -> Result<(), Denial> {
     let question = Question { action, resource, who: &[], context };
     let managed = |arn: &String| Policy::lookup(transaction, arn)?.document().map(str::to_owned);
     let read = |text: String| Document::parse(&text, Kind::Identity).ok();
     let documents: Vec<Document> =
         role.inline.values().cloned().chain(role.attached.iter().filter_map(managed)).filter_map(read).collect();
     let own = verdict(&documents, &question);
-    let Some(boundary) = &role.boundary else { return own };
-    // A boundary whose policy is gone allows nothing.
-    let boundary = managed(boundary).and_then(read);
-    match (own, verdict(&boundary, &question)) {
-        (Verdict::Denied, _) | (_, Verdict::Denied) => Verdict::Denied,
-        (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
-        _ => Verdict::Silent,
+    let within = match &role.boundary {
+        None => Verdict::Allowed,
+        // A boundary whose policy is gone allows nothing.
+        Some(boundary) => verdict(&managed(boundary).and_then(read), &question),
+    };
+    match (own, within) {
+        (Verdict::Denied, _) | (_, Verdict::Denied) => Err(Denial::Explicit),
+        (Verdict::Silent, _) => Err(Denial::Implicit),
+        (Verdict::Allowed, Verdict::Silent) => Err(Denial::OutsideBoundary),
+        (Verdict::Allowed, Verdict::Allowed) => Ok(()),
     }
 }
 
@@ -163,7 +196,7 @@ struct Asking {
     /// Those names that a trust policy can allow without a policy of the caller's own.
     direct: Vec<Identity>,
     /// What the caller's own policies say.
-    own: Verdict,
+    own: Result<(), Denial>,
     context: Context,
 }
 
@@ -178,7 +211,7 @@ impl Asking {
         if is_owner(caller) {
             let context = context.clone().with("aws:PrincipalArn", caller).with("aws:PrincipalAccount", ACCOUNT);
             let direct = vec![Identity::Aws(SANDBOX_USER_ID.to_owned())];
-            return Some(Self { direct, own: Verdict::Allowed, context });
+            return Some(Self { direct, own: Ok(()), context });
         }
         let (role, session) = session(transaction, caller)?;
         let own = granted(transaction, &role, action, role_arn, &about(&role));
@@ -194,8 +227,8 @@ impl Asking {
         all.push(Identity::Aws(account_root()));
         let ask = |who: &[Identity]| verdict([trust], &Question { action, resource, who, context: &self.context });
         match (ask(&self.direct), ask(&all), self.own) {
-            (Verdict::Denied, _, _) | (_, Verdict::Denied, _) | (_, _, Verdict::Denied) => Verdict::Denied,
-            (Verdict::Allowed, _, _) | (_, Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
+            (Verdict::Denied, _, _) | (_, Verdict::Denied, _) | (_, _, Err(Denial::Explicit)) => Verdict::Denied,
+            (Verdict::Allowed, _, _) | (_, Verdict::Allowed, Ok(())) => Verdict::Allowed,
             _ => Verdict::Silent,
         }
     }

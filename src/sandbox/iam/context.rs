@@ -16,6 +16,15 @@ impl Context {
         self
     }
 
+    /// With all that another one has.
+    #[must_use]
+    pub(super) fn and(mut self, other: Self) -> Self {
+        for (key, values) in other.0 {
+            self.0.entry(key).or_default().extend(values);
+        }
+        self
+    }
+
     /// The values of a key; none where the request does not have it.
     pub(super) fn values(&self, key: &str) -> &[String] {
         self.0.get(&key.to_ascii_lowercase()).map_or(&[], Vec::as_slice)

@@ -1,13 +1,12 @@
 //! Lists that come in pages.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::sandbox::call::Refusal;
+use crate::sandbox::pages;
 use crate::sandbox::query::{Parameters, Xml};
 
-/// How many items IAM lists where the caller doesn't say.
-const DEFAULT_SIZE: u32 = 100;
+/// How many items are listed where the caller doesn't say. IAM's model says 100, and that IAM may return fewer although
+/// there are more: here it does, so that nobody forgets to ask for the rest.
+const DEFAULT_SIZE: u32 = 10;
 
 /// One page of a list.
 pub(super) struct Page<T> {
@@ -25,11 +24,10 @@ impl<T> Page<T> {
         let mut reader = parameters.reader();
         let size = reader.number("MaxItems", 1..=1000)?.unwrap_or(DEFAULT_SIZE) as usize;
         reader.finish()?;
-        let after = parameters.text("Marker").map(decode).transpose()?;
-        let mut rest = items.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).peekable();
-        let taken: Vec<(String, T)> = rest.by_ref().take(size).collect();
-        let marker = rest.peek().and(taken.last()).map(|(key, _)| URL_SAFE_NO_PAD.encode(key));
-        Ok(Self { items: taken.into_iter().map(|(_, item)| item).collect(), marker })
+        let invalid = || Refusal::new(400, "ValidationError", "Invalid Marker.");
+        let after = parameters.text("Marker").map(|marker| pages::text_of(marker).ok_or_else(invalid)).transpose()?;
+        let (items, last) = pages::cut(items, after.as_deref(), size);
+        Ok(Self { items, marker: last.map(pages::token) })
     }
 
     /// Tells whether there is more, and where it begins.
@@ -54,10 +52,4 @@ impl Page<String> {
         Self::end(self.marker.as_deref(), &mut xml);
         xml
     }
-}
-
-fn decode(marker: &str) -> Result<String, Refusal> {
-    let bytes = URL_SAFE_NO_PAD.decode(marker).ok();
-    let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    key.ok_or_else(|| Refusal::new(400, "ValidationError", "Invalid Marker."))
 }

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::documents::invalid_principal;
 use super::entities::{ROLES, Role, User};
+use super::roles;
 use crate::sandbox::call::Refusal;
 use crate::sandbox::store::Transaction;
-use crate::sandbox::world::ACCOUNT;
+use crate::sandbox::world::{ACCOUNT, Millis, Settings, now};
 
 /// The users and roles that exist now, by ARN and by unique id.
 pub(super) struct Directory {
@@ -18,10 +19,22 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// The present users and roles.
+    /// The present users and roles: how policies are shown.
     pub(super) fn of(transaction: &Transaction<'_>) -> Self {
-        let roles = transaction.list::<Role>(ROLES).into_iter().map(|(_, role)| (role.arn, role.id));
-        let users = User::all(transaction).into_iter().map(|(_, user)| (user.arn, user.id));
+        Self::until(transaction, Millis::MAX)
+    }
+
+    /// Those of them that all of IAM has heard of by now: how policies are taken. A new one can't be named at once, not
+    /// even by itself.
+    pub(super) fn known(transaction: &Transaction<'_>, settings: &Settings) -> Self {
+        Self::until(transaction, now().saturating_sub(roles::propagation(settings)))
+    }
+
+    fn until(transaction: &Transaction<'_>, moment: Millis) -> Self {
+        let roles = transaction.list::<Role>(ROLES).into_iter();
+        let roles = roles.filter(|(_, role)| role.created <= moment).map(|(_, role)| (role.arn, role.id));
+        let users = User::all(transaction).into_iter();
+        let users = users.filter(|(_, user)| user.created <= moment).map(|(_, user)| (user.arn, user.id));
         let ids: BTreeMap<String, String> = roles.chain(users).collect();
         let arns = ids.iter().map(|(arn, id)| (id.clone(), arn.clone())).collect();
         Self { ids, arns }

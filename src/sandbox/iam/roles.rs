@@ -12,7 +12,7 @@ use super::{Answer, Request, tags};
 use crate::sandbox::call::Refusal;
 use crate::sandbox::query::{Reader, Xml};
 use crate::sandbox::store::Transaction;
-use crate::sandbox::world::{Millis, now};
+use crate::sandbox::world::{Millis, Settings, now};
 
 /// Non-blank characters of a trust policy; AWS's default quota.
 const TRUST_QUOTA: usize = 2048;
@@ -55,9 +55,14 @@ fn described(role: &Role, directory: &Directory) -> Xml {
     Xml::of("Role", |xml| write(xml, role, directory, Detail::Full))
 }
 
-/// When services and STS will have heard of something that changes now: half the time that things take to settle.
+/// How long it takes until services, STS and all of IAM have heard of something: half the time that things settle in.
+pub(super) fn propagation(settings: &Settings) -> Millis {
+    (settings.settle.as_millis() / 2) as Millis
+}
+
+/// When services and STS will have heard of something that changes now.
 pub(super) fn usable_at(request: &Request<'_>) -> Millis {
-    now() + (request.world.settings.settle.as_millis() / 2) as Millis
+    now() + propagation(&request.world.settings)
 }
 
 /// Holds a trust policy against the grammar and its quota.
@@ -110,12 +115,12 @@ pub(super) fn create(request: &Request<'_>) -> Answer {
     };
     request.transact(|transaction| {
         check_boundary(transaction, boundary)?;
-        add(transaction, role)
+        add(request, transaction, role)
     })
 }
 
 /// Adds a role whose trust policy is as the caller wrote it, and describes it.
-pub(super) fn add(transaction: &mut Transaction<'_>, mut role: Role) -> Answer {
+pub(super) fn add(request: &Request<'_>, transaction: &mut Transaction<'_>, mut role: Role) -> Answer {
     let roles = transaction.list::<Role>(ROLES);
     if roles.iter().any(|(taken, _)| *taken == key(&role.name)) {
         return Err(already_exists(format!("Role with name {} already exists.", role.name)));
@@ -124,7 +129,7 @@ pub(super) fn add(transaction: &mut Transaction<'_>, mut role: Role) -> Answer {
         return Err(limit_exceeded(format!("Cannot exceed quota for RolesPerAccount: {ROLES_QUOTA}")));
     }
     // The role itself isn't in the directory yet, so that it can't trust itself from the start.
-    role.trust = Directory::of(transaction).kept(&role.trust)?;
+    role.trust = Directory::known(transaction, &request.world.settings).kept(&role.trust)?;
     role.save(transaction)?;
     Ok(Some(described(&role, &Directory::of(transaction))))
 }
@@ -202,7 +207,7 @@ pub(super) fn update_trust(request: &Request<'_>) -> Answer {
     reader.finish()?;
     check_trust(trust)?;
     edit(request, name, |transaction, role| {
-        let kept = Directory::of(transaction).kept(trust)?;
+        let kept = Directory::known(transaction, &request.world.settings).kept(trust)?;
         // Two changes in a row: what counts until the second is known is what counted before the first.
         if now() >= role.usable_at {
             role.trust_before = Some(role.trust.clone());

@@ -57,7 +57,7 @@ pub(super) fn create(request: &Request<'_>) -> Answer {
                 format!("Service role name {name} has been taken in this account, please try a different suffix.");
             return Err(invalid_input(message));
         }
-        roles::add(transaction, role)
+        roles::add(request, transaction, role)
     })
 }
 

@@ -219,8 +219,7 @@ fn list(
     let entries = clusters(world, &call.region)
         .into_iter()
         .filter(|(cluster, _)| cluster.name.starts_with(prefix) && wanted(cluster))
-        .map(|(cluster, state)| (cluster.name.clone(), describe(&cluster, state)))
-        .collect();
+        .map(|(cluster, state)| (cluster.name.clone(), describe(&cluster, state)));
     Ok(Reply::json(&page.reply("clusterInfoList", entries)))
 }
 

@@ -42,7 +42,7 @@ fn table(cluster: &Cluster) -> String {
 
 /// Kafka takes `a.b` and `a_b` for the same name, because metrics do: they share a key, so that one look finds either.
 fn key(name: &str) -> String {
-    name.replace('.', "_")
+    name.replace('_', ".")
 }
 
 /// The ARN of a topic, as policies and descriptions have it.
@@ -284,30 +284,29 @@ pub(super) fn describe_partitions(world: &World, path: &PathValues, call: &Call)
         let entry = json!({"partition": partition, "leader": replicas[0], "replicas": replicas, "isr": replicas});
         (format!("{partition:010}"), entry)
     });
-    Ok(Reply::json(&page.reply("partitions", entries.collect())))
+    Ok(Reply::json(&page.reply("partitions", entries)))
 }
 
 pub(super) fn list(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
     let prefix = call.query("topicNameFilter").unwrap_or_default();
     let arn = path_value(path, "clusterArn");
     let page = Page::of(call, format!("ListTopics {arn} {prefix}"), PAGE_SIZE)?;
-    let entries = world.store.transact(|transaction| {
+    world.store.transact(|transaction| {
         let (cluster, _, moment) = readable(world, transaction, path)?;
         let table = table(&cluster);
-        let mut entries = Vec::new();
-        for (key, topic) in transaction.list::<Topic>(&table) {
+        let mut forgotten = Vec::new();
+        let topics = transaction.scan::<Topic>(&table, &key(prefix), page.after()).filter_map(|(key, topic)| {
             if topic.is_forgotten(moment) {
-                transaction.delete(&table, &key);
-            } else if let Some(view) = topic.at(moment).filter(|_| topic.name.starts_with(prefix)) {
-                let entry = summary(&cluster, &topic.name, &view.content);
-                entries.push((topic.name, entry));
+                forgotten.push(key);
+                return None;
             }
-        }
-        Ok::<_, Refusal>(entries)
-    })?;
-    let mut entries = entries;
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(Reply::json(&page.reply("topics", entries)))
+            let view = topic.at(moment).filter(|_| topic.name.starts_with(prefix))?;
+            Some((key, summary(&cluster, &topic.name, &view.content)))
+        });
+        let reply = Reply::json(&page.reply("topics", topics));
+        forgotten.iter().for_each(|key| transaction.delete(&table, key));
+        Ok(reply)
+    })
 }
 
 fn summary(cluster: &Cluster, name: &str, content: &Content) -> Value {

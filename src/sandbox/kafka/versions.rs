@@ -49,10 +49,8 @@ fn release(version: &str) -> (u32, u32) {
 
 pub(super) fn list(call: &Call) -> Result<Reply, Refusal> {
     let page = Page::of(call, "ListKafkaVersions", 100)?;
-    let entries = VERSIONS
-        .iter()
-        .map(|(version, status)| ((*version).to_owned(), json!({"version": version, "status": status})))
-        .collect();
+    let entries =
+        VERSIONS.iter().map(|(version, status)| ((*version).to_owned(), json!({"version": version, "status": status})));
     Ok(Reply::json(&page.reply("kafkaVersions", entries)))
 }
 

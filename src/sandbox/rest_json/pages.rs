@@ -1,12 +1,11 @@
-//! Pages of lists. A token says after which name the next page begins; it is opaque, and good for the list it came from.
+//! Pages of lists: `maxResults` and `nextToken`. A token is good for the list that it came from.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bad_request;
 use crate::sandbox::call::{Call, Refusal};
+use crate::sandbox::pages;
 
 /// The most that one page holds, by both services' models.
 const MAX_RESULTS: usize = 100;
@@ -42,25 +41,18 @@ impl Page {
         Ok(Self { list, size, after })
     }
 
-    /// Cuts the page out of all entries, which come with their keys, and in the order of these. The second is the token
-    /// of the next page, where there is one.
-    pub(crate) fn cut<T>(self, mut entries: Vec<(String, T)>) -> (Vec<T>, Option<String>) {
-        if let Some(after) = &self.after {
-            let start = entries.partition_point(|(key, _)| key <= after);
-            entries.drain(..start);
-        }
-        let more = entries.len() > self.size;
-        entries.truncate(self.size);
-        let token = entries.last().filter(|_| more).map(|(key, _)| write(&self.list, key));
-        (entries.into_iter().map(|(_, entry)| entry).collect(), token)
+    /// The key of the last entry of the page before; empty where this is the first.
+    pub(crate) fn after(&self) -> &str {
+        self.after.as_deref().unwrap_or_default()
     }
 
-    /// The reply of a list: the entries under `name`, and the token.
-    pub(crate) fn reply(self, name: &str, entries: Vec<(String, Value)>) -> Value {
-        let (entries, token) = self.cut(entries);
+    /// The reply of a list: of all entries, which come with their keys and in the order of these, those of the page under
+    /// `name`, and the token of the next page, where there is one.
+    pub(crate) fn reply(self, name: &str, entries: impl IntoIterator<Item = (String, Value)>) -> Value {
+        let (entries, last) = pages::cut(entries, self.after.as_deref(), self.size);
         let mut reply = serde_json::Map::from_iter([(name.to_owned(), Value::Array(entries))]);
-        if let Some(token) = token {
-            reply.insert("nextToken".to_owned(), Value::String(token));
+        if let Some(last) = last {
+            reply.insert("nextToken".to_owned(), Value::String(write(&self.list, &last)));
         }
         Value::Object(reply)
     }
@@ -68,14 +60,12 @@ impl Page {
 
 fn write(list: &str, after: &str) -> String {
     let token = Token { list: list.to_owned(), after: after.to_owned() };
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
+    pages::token(serde_json::to_vec(&token).unwrap_or_default())
 }
 
 fn read(token: &str, list: &str) -> Result<String, Refusal> {
-    URL_SAFE_NO_PAD
-        .decode(token)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Token>(&bytes).ok())
+    pages::text_of(token)
+        .and_then(|text| serde_json::from_str::<Token>(&text).ok())
         .filter(|token| token.list == list)
         .map(|token| token.after)
         .ok_or_else(|| bad_request("nextToken isn't one that this list gave out.").at_parameter("nextToken"))
@@ -84,27 +74,21 @@ fn read(token: &str, list: &str) -> Result<String, Refusal> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::{Page, read, write};
 
-    fn entries() -> Vec<(String, u8)> {
-        [("a", 1), ("b", 2), ("c", 3)].map(|(key, value)| (key.to_owned(), value)).to_vec()
-    }
-
-    fn page(after: Option<&str>, size: usize) -> Page {
-        Page { list: "things".to_owned(), size, after: after.map(str::to_owned) }
+    fn page(after: Option<&str>) -> Value {
+        let page = Page { list: "things".to_owned(), size: 2, after: after.map(str::to_owned) };
+        page.reply("item", [("a", 1), ("b", 2), ("c", 3)].map(|(key, value)| (key.to_owned(), json!(value))))
     }
 
     #[test]
-    fn pages_follow_each_other_to_the_end() {
-        let (first, token) = page(None, 2).cut(entries());
-        assert_eq!(first, [1, 2]);
-        let after = read(&token.unwrap(), "things").unwrap();
-        assert_eq!(page(Some(&after), 2).cut(entries()), (vec![3], None));
-    }
-
-    #[test]
-    fn an_entry_that_was_deleted_between_pages_skips_none() {
-        assert_eq!(page(Some("aa"), 9).cut(entries()), (vec![2, 3], None));
+    fn a_token_leads_to_the_next_page() {
+        let first = page(None);
+        assert_eq!(first["item"], json!([1, 2]));
+        let after = read(first["nextToken"].as_str().unwrap(), "things").unwrap();
+        assert_eq!(page(Some(&after)), json!({"item": [3]}));
     }
 
     #[test]

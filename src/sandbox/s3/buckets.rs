@@ -12,9 +12,9 @@ use s3s::dto::{
     ListBucketsInput, ListBucketsOutput, Owner, PutBucketTaggingInput, PutBucketTaggingOutput, Tag,
 };
 
-use super::NewTags;
 use super::blobs::Blobs;
 use super::records::{BUCKETS, Blob, Bucket, OBJECTS, PARTS, Part, UPLOADS, Upload, timestamp};
+use super::{NewTags, permissions, require};
 use crate::sandbox::call::Refusal;
 use crate::sandbox::store::Transaction;
 use crate::sandbox::world::{ACCOUNT, World, now};
@@ -51,6 +51,9 @@ pub(super) async fn create(
         Some(NewTags(tags)) => tags.clone()?,
         None => Tags::new(),
     };
+    if !tags.is_empty() {
+        require(world, &request, &permissions::tagging(&request.input.bucket))?;
+    }
     let name = request.input.bucket;
     check_reserved(&name)?;
     let configuration = request.input.create_bucket_configuration;

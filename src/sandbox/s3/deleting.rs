@@ -6,9 +6,9 @@ use s3s::dto::{
 };
 
 use super::blobs::Blobs;
-use super::buckets;
 use super::conditions::check_write;
 use super::records::{OBJECTS, Object, object_key};
+use super::{buckets, permissions, require};
 use crate::sandbox::call::Refusal;
 use crate::sandbox::world::World;
 
@@ -28,19 +28,21 @@ pub(super) async fn delete_several(
     world: &World,
     request: S3Request<DeleteObjectsInput>,
 ) -> Result<DeleteObjectsOutput, Refusal> {
-    let DeleteObjectsInput { bucket, delete, .. } = request.input;
+    let DeleteObjectsInput { bucket, delete, .. } = &request.input;
     if delete.objects.is_empty() || delete.objects.len() > MOST_AT_ONCE {
         let message = "The XML you provided was not well-formed or did not validate against our published schema";
         return Err(Refusal::new(400, "MalformedXML", message));
     }
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-    for object in delete.objects {
-        let condition = object.e_tag.map(ETagCondition::ETag);
-        match remove(world, &bucket, &object.key, condition.as_ref()) {
-            Ok(()) => deleted.push(DeletedObject { key: Some(object.key), ..Default::default() }),
+    for object in &delete.objects {
+        let condition = object.e_tag.clone().map(ETagCondition::ETag);
+        let removed = require(world, &request, &permissions::object("DeleteObject", bucket, &object.key))
+            .and_then(|()| remove(world, bucket, &object.key, condition.as_ref()));
+        match removed {
+            Ok(()) => deleted.push(DeletedObject { key: Some(object.key.clone()), ..Default::default() }),
             Err(refusal) => errors.push(Error {
                 code: Some(refusal.code),
-                key: Some(object.key),
+                key: Some(object.key.clone()),
                 message: Some(refusal.message),
                 version_id: None,
             }),

@@ -6,8 +6,15 @@ use crate::sandbox::signature::Head;
 
 /// The bucket that a path names.
 pub(super) fn bucket(path: &str) -> Option<String> {
-    let name = path.trim_start_matches('/').split('/').next().filter(|name| !name.is_empty())?;
-    Some(percent_decode_str(name).decode_utf8_lossy().into_owned())
+    Some(place(path).0).filter(|name| !name.is_empty())
+}
+
+/// The bucket and the key that a path names; empty texts where it names none.
+pub(super) fn place(path: &str) -> (String, String) {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    (decoded(bucket), decoded(key))
 }
 
 /// What a path names.
@@ -141,6 +148,7 @@ mod tests {
         assert_eq!(named("PUT /b/a", "x-amz-copy-source"), "CopyObject");
         assert_eq!(named("PUT /b/a?partNumber=1&uploadId=x", "x-amz-copy-source"), "UploadPartCopy");
         assert_eq!(bucket("/my-bucket/a/b").as_deref(), Some("my-bucket"));
+        assert_eq!(place("my-bucket/a%20b/c"), ("my-bucket".to_owned(), "a b/c".to_owned()));
         assert_eq!(bucket("/"), None);
     }
 }

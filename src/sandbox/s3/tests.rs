@@ -11,7 +11,7 @@ use aws_sdk_s3::types::{
     CreateBucketConfiguration, Delete, EncodingType, MetadataDirective, ObjectIdentifier, Tag, Tagging,
 };
 
-use crate::sandbox::signature::{SESSIONS, Session};
+use crate::sandbox::signature::{CALLER, SESSIONS, Session};
 use crate::sandbox::store::Store;
 use crate::sandbox::world::now;
 use crate::sandbox::{ACCESS_KEY_ID, Claim, Options, SECRET_ACCESS_KEY, Sandbox, claim, start};
@@ -359,7 +359,7 @@ async fn credentials_are_checked() {
 async fn temporary_credentials_work_until_they_expire() {
     let folder = tempfile::tempdir().unwrap();
     let session = |key: &str, expires| {
-        let session = Session { secret: "s".to_owned(), token: "t".to_owned(), caller: "arn".to_owned(), expires };
+        let session = Session { secret: "s".to_owned(), token: "t".to_owned(), caller: CALLER.to_owned(), expires };
         let store = Store::open(folder.path()).unwrap();
         store.transact(|transaction| transaction.put(SESSIONS, key, &session)).unwrap();
     };

@@ -1,146 +1,175 @@
 //! What a connector's configuration says, checked as Kafka Connect and Confluent's S3 sink check theirs.
 
-use regex::Regex;
+use std::collections::BTreeSet;
 
-use super::{Finding, S3_SINK, Subject, invalid};
-use crate::sandbox::kafka;
+use super::classes::{CONVERTER, OTHER, PREDICATE, Part, TRANSFORMATION};
+use super::{Finding, Subject, invalid};
+use crate::sandbox::config_def::{self, INT, Kind};
 
 /// Confluent's default where `s3.region` is left out.
 pub(super) const DEFAULT_S3_REGION: &str = "us-west-2";
 
-/// The packages of what a worker has without any plugin: file and mirror connectors, converters, transforms.
-const BUILT_IN: &[&str] = &["org.apache.kafka.connect.", "org.apache.kafka.common.config.provider."];
+/// `ConnectorConfig` of Kafka Connect.
+const ANY_CONNECTOR: &[(&str, Kind)] = &[
+    ("config.action.reload", Kind::OneOfAnyCase(&["NONE", "RESTART"])),
+    ("errors.log.enable", Kind::Boolean),
+    ("errors.log.include.messages", Kind::Boolean),
+    ("errors.retry.delay.max.ms", Kind::Long { min: i64::MIN }),
+    ("errors.retry.timeout", Kind::Long { min: i64::MIN }),
+    ("errors.tolerance", Kind::OneOf(&["none", "all"])),
+    ("tasks.max", Kind::Int { min: 1, max: INT }),
+];
 
-const CONVERTERS: &[&str] = &["key.converter", "value.converter", "header.converter"];
-const DEAD_LETTERS: &str = "errors.deadletterqueue.topic.name";
+/// `SinkConnectorConfig` of Kafka Connect.
+const ANY_SINK: &[(&str, Kind)] = &[
+    ("errors.deadletterqueue.context.headers.enable", Kind::Boolean),
+    ("errors.deadletterqueue.topic.replication.factor", Kind::Short { min: i16::MIN as i64 }),
+];
+
+/// `S3SinkConnectorConfig`, and what it is built on.
+const S3_SINK: &[(&str, Kind)] = &[
+    ("behavior.on.null.values", Kind::OneOfAnyCase(&["ignore", "fail", "write"])),
+    ("filename.offset.zero.pad.width", Kind::Int { min: 0, max: INT }),
+    ("flush.size", Kind::Int { min: 1, max: INT }),
+    ("partition.duration.ms", Kind::Long { min: i64::MIN }),
+    ("retry.backoff.ms", Kind::Long { min: i64::MIN }),
+    ("rotate.interval.ms", Kind::Long { min: i64::MIN }),
+    ("rotate.schedule.interval.ms", Kind::Long { min: i64::MIN }),
+    ("s3.compression.level", Kind::Int { min: -1, max: 9 }),
+    ("s3.compression.type", Kind::OneOf(&["none", "gzip"])),
+    ("s3.part.retries", Kind::Int { min: 0, max: INT }),
+    ("s3.part.size", Kind::Int { min: 5_242_880, max: INT }),
+    ("s3.path.style.access.enabled", Kind::Boolean),
+    ("s3.retry.backoff.ms", Kind::Long { min: 0 }),
+    ("schema.cache.size", Kind::Int { min: i32::MIN as i64, max: INT }),
+    (
+        "schema.compatibility",
+        Kind::OneOf(&[
+            "NONE",
+            "BACKWARD",
+            "BACKWARD_TRANSITIVE",
+            "FORWARD",
+            "FORWARD_TRANSITIVE",
+            "FULL",
+            "FULL_TRANSITIVE",
+        ]),
+    ),
+    ("store.kafka.headers", Kind::Boolean),
+    ("store.kafka.keys", Kind::Boolean),
+];
+
+const S3_SINK_REQUIRED: [&str; 4] = ["s3.bucket.name", "flush.size", "storage.class", "format.class"];
+const S3_SINK_CLASSES: [&str; 3] = ["storage.class", "format.class", "partitioner.class"];
+
+const CONVERTERS: [&str; 3] = ["key.converter", "value.converter", "header.converter"];
+const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
+const TIME_BASED: &str = "io.confluent.connect.storage.partitioner.TimeBasedPartitioner";
 
 impl Subject<'_> {
-    pub(super) fn check_class(&self) -> Finding {
-        let class = self.class();
-        if self.has_class(class) {
+    /// Looks for everything that is wrong with the configuration, which Kafka Connect tells at once.
+    pub(super) fn check_configuration(&self) -> Finding {
+        let mut faults = self.typed_faults(ANY_CONNECTOR);
+        faults.extend(CONVERTERS.iter().flat_map(|key| self.converter_faults(key)));
+        faults.extend(self.list_faults("transforms", TRANSFORMATION));
+        faults.extend(self.list_faults("predicates", PREDICATE));
+        if self.is_sink() {
+            faults.extend(self.typed_faults(ANY_SINK));
+            faults.extend(self.topic_choice_fault());
+        }
+        if self.is_s3_sink() {
+            faults.extend(self.s3_sink_faults());
+        }
+        if faults.is_empty() {
             return Ok(());
         }
-        let available: Vec<&str> =
-            self.classes.iter().map(String::as_str).filter(|name| name.ends_with("Connector")).collect();
         Err(invalid(format!(
-            "Failed to find any class that implements Connector and which name matches {class}, available connectors are: {}",
-            if available.is_empty() { "none".to_owned() } else { available.join(", ") }
+            "Connector configuration is invalid and contains the following {} error(s):\n{}\nYou can also find the above list of errors at the endpoint `/connector-plugins/{}/config/validate`",
+            faults.len(),
+            faults.join("\n"),
+            self.class()
         )))
     }
 
-    fn has_class(&self, class: &str) -> bool {
-        self.classes.contains(class) || BUILT_IN.iter().any(|package| class.starts_with(package))
+    /// What is wrong with the values of keys that have a type.
+    fn typed_faults(&self, definitions: &[(&str, Kind)]) -> Vec<String> {
+        let given = |key: &str| self.settings.configuration.get(key);
+        let faults = definitions.iter().filter_map(|(key, kind)| kind.check(key, given(key)?).err());
+        faults.collect()
     }
 
-    pub(super) fn check_configuration(&self) -> Finding {
-        self.check_at_least("tasks.max", 1)?;
-        for key in CONVERTERS {
-            self.check_class_of(key)?;
+    /// A converter is the connector's own, or else its workers'.
+    fn converter_faults(&self, key: &str) -> Vec<String> {
+        let Some(name) = self.effective.get(key) else { return Vec::new() };
+        let mut faults: Vec<String> = self.class_fault(CONVERTER, key, name).into_iter().collect();
+        let schemas = format!("{key}.schemas.enable");
+        if let Some(value) = self.effective.get(&schemas).filter(|_| self.full_name(CONVERTER, name) == JSON_CONVERTER)
+        {
+            faults.extend(Kind::Boolean.check(&schemas, value).err());
         }
-        if self.is_sink() {
-            self.check_topic_choice()?;
-        }
-        if self.class() == S3_SINK { self.check_s3_sink() } else { Ok(()) }
+        faults
     }
 
-    fn check_s3_sink(&self) -> Finding {
-        for key in ["s3.bucket.name", "flush.size", "storage.class", "format.class"] {
-            if self.get(key).is_none() {
-                return Err(invalid(format!("Missing required configuration \"{key}\" which has no default value.")));
+    /// What is wrong with a list of names that each have a class, as `transforms` do.
+    fn list_faults(&self, list: &str, part: Part) -> Vec<String> {
+        let names: Vec<&str> = self.get(list).into_iter().flat_map(|names| names.split(',')).map(str::trim).collect();
+        if names.iter().collect::<BTreeSet<_>>().len() < names.len() {
+            return vec![config_def::invalid(list, &format!("[{}]", names.join(", ")), "Duplicate alias provided.")];
+        }
+        let fault = |name: &&str| {
+            let key = format!("{list}.{name}.type");
+            match self.get(&key) {
+                None => Some(config_def::missing(&key)),
+                Some(class) => self.class_fault(part, &key, class),
             }
+        };
+        names.iter().filter_map(fault).collect()
+    }
+
+    fn topic_choice_fault(&self) -> Option<String> {
+        match (self.get("topics"), self.get("topics.regex")) {
+            (None, None) => Some("Must configure one of topics or topics.regex".to_owned()),
+            (Some(_), Some(_)) => {
+                Some("topics and topics.regex are mutually exclusive options, but both are set.".to_owned())
+            }
+            _ => None,
         }
-        self.check_at_least("flush.size", 1)?;
-        for key in ["storage.class", "format.class", "partitioner.class"] {
-            self.check_class_of(key)?;
-        }
-        self.check_at_least("s3.part.size", 5_242_880)?;
+    }
+
+    fn s3_sink_faults(&self) -> Vec<String> {
+        let absent = S3_SINK_REQUIRED.iter().filter(|key| self.get(key).is_none());
+        let mut faults: Vec<String> = absent.map(|key| config_def::missing(key)).collect();
+        faults.extend(self.typed_faults(S3_SINK));
+        faults.extend(S3_SINK_CLASSES.iter().filter_map(|key| self.class_fault(OTHER, key, self.get(key)?)));
         let scheduled = self.get("rotate.schedule.interval.ms").is_some_and(|interval| interval != "-1");
         if scheduled && self.get("timezone").is_none() {
-            return Err(invalid("rotate.schedule.interval.ms needs timezone to be set"));
+            faults.push("rotate.schedule.interval.ms needs timezone to be set".to_owned());
         }
-        Ok(())
+        if self.get("partitioner.class") == Some(TIME_BASED) {
+            faults.extend(self.time_based_faults());
+        }
+        faults
     }
 
-    /// A class that the configuration or that of the workers names has to be there.
-    fn check_class_of(&self, key: &str) -> Finding {
-        match self.effective.get(key) {
-            Some(class) if !self.has_class(class) => Err(invalid(format!(
-                "Invalid value {class} for configuration {key}: Class {class} could not be found."
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_at_least(&self, key: &str, least: i32) -> Finding {
-        let Some(value) = self.get(key) else { return Ok(()) };
-        match value.trim().parse::<i32>() {
-            Err(_) => Err(invalid(format!("Invalid value {value} for configuration {key}: Not a number of type INT"))),
-            Ok(number) if number < least => {
-                Err(invalid(format!("Invalid value {value} for configuration {key}: Value must be at least {least}")))
-            }
-            Ok(_) => Ok(()),
-        }
-    }
-
-    fn check_topic_choice(&self) -> Finding {
-        match (self.get("topics"), self.get("topics.regex")) {
-            (None, None) => Err(invalid("Must configure one of topics or topics.regex")),
-            (Some(_), Some(_)) => {
-                Err(invalid("topics and topics.regex are mutually exclusive options, but both are set."))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The topics that a sink reads, all of which exist.
-    pub(super) fn source_topics(&self) -> Result<Vec<String>, super::StateDescription> {
-        let topics = match self.get("topics.regex") {
-            Some(pattern) => self.matching_topics(pattern)?,
-            None => self.named_topics()?,
-        };
-        match self.get(DEAD_LETTERS) {
-            Some(dead) if topics.iter().any(|topic| topic == dead) => Err(invalid(format!(
-                "The DLQ topic '{dead}' may not be included in the list of topics the connector reads"
-            ))),
-            _ => Ok(topics),
-        }
-    }
-
-    fn named_topics(&self) -> Result<Vec<String>, super::StateDescription> {
-        let topics = self.get("topics").unwrap_or_default().split(',').map(str::trim);
-        let topics: Vec<String> = topics.filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
-        let missing: Vec<&str> = topics
-            .iter()
-            .filter(|topic| kafka::topic(self.world, &self.cluster, topic).is_none())
-            .map(String::as_str)
+    /// What `TimeBasedPartitioner` wants; those made for an hour or a day know it by themselves.
+    fn time_based_faults(&self) -> Vec<String> {
+        let texts = [
+            ("path.format", "Path format cannot be empty."),
+            ("locale", "Locale cannot be empty."),
+            ("timezone", "Timezone cannot be empty."),
+        ];
+        let mut faults: Vec<String> = texts
+            .into_iter()
+            .filter(|(key, _)| self.get(key).is_none())
+            .map(|(key, fault)| config_def::invalid(key, "", fault))
             .collect();
-        if missing.is_empty() {
-            return Ok(topics);
+        let duration = self.get("partition.duration.ms").unwrap_or("-1");
+        if duration.trim().parse::<i64>().is_ok_and(|duration| duration < 0) {
+            let fault = "Partition duration needs to be a positive.";
+            faults.push(config_def::invalid("partition.duration.ms", duration, fault));
         }
-        Err(invalid(format!(
-            "The cluster {} has no topic {} (UNKNOWN_TOPIC_OR_PARTITION)",
-            self.cluster.name,
-            missing.join(", ")
-        )))
-    }
-
-    fn matching_topics(&self, pattern: &str) -> Result<Vec<String>, super::StateDescription> {
-        // Kafka Connect wants the whole name to match.
-        let regex = Regex::new(&format!("^(?:{pattern})$"))
-            .map_err(|_| invalid(format!("Property topics.regex contains an invalid regular expression: {pattern}")))?;
-        let topics: Vec<String> =
-            kafka::topics(self.world, &self.cluster).into_keys().filter(|topic| regex.is_match(topic)).collect();
-        if topics.is_empty() {
-            return Err(invalid(format!(
-                "topics.regex {pattern} matches no topic of the cluster {}",
-                self.cluster.name
-            )));
-        }
-        Ok(topics)
-    }
-
-    /// The topic for records that can't be handled, where there is one.
-    pub(super) fn dead_letter_topic(&self) -> Option<&str> {
-        self.get(DEAD_LETTERS)
+        faults
     }
 }
+
+#[cfg(test)]
+mod tests;

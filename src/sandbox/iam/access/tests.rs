@@ -87,12 +87,45 @@ async fn callers_are_the_owner_or_sessions_of_roles() {
     let statement = json!({"Effect": "Allow", "Action": "iam:Get*", "Resource": "*", "Condition": condition});
     put(&world, "r", statement).await;
     let session = "arn:aws:sts::000000000000:assumed-role/r/session";
-    assert!(authorize(&world, &User::sandbox().arn, "iam:DeleteRole", ROLE));
-    assert!(authorize(&world, session, "iam:GetRole", ROLE));
-    assert!(!authorize(&world, session, "iam:DeleteRole", ROLE));
-    assert!(!authorize(&world, "arn:aws:sts::000000000000:assumed-role/r/other", "iam:GetRole", ROLE));
-    assert!(!authorize(&world, "arn:aws:sts::000000000000:assumed-role/gone/session", "iam:GetRole", ROLE));
-    assert!(!authorize(&world, "arn:aws:sts::123456789012:assumed-role/r/session", "iam:GetRole", ROLE));
+    let ask = |caller: &str, action| denial(&world, caller, action, ROLE, &Context::default());
+    assert_eq!(ask(&User::sandbox().arn, "iam:DeleteRole"), None);
+    assert_eq!(ask(session, "iam:GetRole"), None);
+    assert_eq!(ask(session, "iam:DeleteRole"), Some(Denial::Implicit));
+    for stranger in [
+        "arn:aws:sts::000000000000:assumed-role/r/other",
+        "arn:aws:sts::000000000000:assumed-role/gone/session",
+        "arn:aws:sts::123456789012:assumed-role/r/session",
+    ] {
+        assert_eq!(ask(stranger, "iam:GetRole"), Some(Denial::Implicit), "{stranger}");
+    }
+}
+
+#[tokio::test]
+async fn a_denial_says_which_kind_of_policy_it_comes_from() {
+    let world = world(Duration::ZERO);
+    create(&world, "r", &trust(json!({"AWS": "000000000000"}))).await;
+    let condition = json!({"StringEquals": {"iam:PassedToService": "kafkaconnect.amazonaws.com"}});
+    let statement = json!({"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": condition});
+    put(&world, "r", statement).await;
+    let session = "arn:aws:sts::000000000000:assumed-role/r/session";
+    let to = |service| Context::default().with("iam:PassedToService", service);
+    let ask = |asked: &Context| denial(&world, session, "iam:PassRole", ROLE, asked);
+    assert_eq!(ask(&to("kafkaconnect.amazonaws.com")), None);
+    assert_eq!(ask(&to("ec2.amazonaws.com")), Some(Denial::Implicit));
+
+    let boundary = ("PermissionsBoundary", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
+    call(&world, "PutRolePermissionsBoundary", &[("RoleName", "r"), boundary]).await.unwrap();
+    assert_eq!(ask(&to("kafkaconnect.amazonaws.com")), Some(Denial::OutsideBoundary));
+    put(&world, "r", json!({"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"})).await;
+    assert_eq!(ask(&to("kafkaconnect.amazonaws.com")), Some(Denial::Explicit));
+    assert_eq!(
+        [Denial::Explicit, Denial::Implicit, Denial::OutsideBoundary].map(|denial| denial.why("iam:PassRole")),
+        [
+            "with an explicit deny in an identity-based policy",
+            "because no identity-based policy allows the iam:PassRole action",
+            "because no permissions boundary allows the iam:PassRole action",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -163,6 +196,22 @@ async fn a_caller_is_trusted_by_name_or_through_the_account() {
     call(&world, "DeleteRole", &[("RoleName", "caller")]).await.unwrap();
     create(&world, "caller", &trust(json!({"Service": "ec2.amazonaws.com"}))).await;
     assert_eq!(ask(session), Assumption::NotTrusted, "the new one of that name is another");
+}
+
+#[tokio::test]
+async fn a_new_role_is_no_principal_yet() {
+    let world = world(Duration::from_millis(600));
+    create(&world, "r", &trust(json!({"Service": "ec2.amazonaws.com"}))).await;
+    let itself = trust(json!({"AWS": ROLE}));
+    let set = async || call(&world, "UpdateAssumeRolePolicy", &[("RoleName", "r"), ("PolicyDocument", &itself)]).await;
+    let refusal = set().await.unwrap_err();
+    assert_eq!(refusal.code, "MalformedPolicyDocument");
+    assert_eq!(refusal.message, format!("Invalid principal in policy: \"AWS\":\"{ROLE}\""));
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    set().await.unwrap();
+    let shown = call(&world, "GetRole", &[("RoleName", "r")]).await.unwrap();
+    assert!(shown.contains("role%2Fr%22"), "{shown}");
+    create(&world, "other", &itself).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,62 @@
+//! The topics that a sink reads.
+
+use regex::Regex;
+
+use super::{StateDescription, Subject, invalid};
+use crate::sandbox::kafka;
+
+const DEAD_LETTERS: &str = "errors.deadletterqueue.topic.name";
+
+impl Subject<'_> {
+    /// The topics that a sink reads, all of which exist.
+    pub(super) fn source_topics(&self) -> Result<Vec<String>, StateDescription> {
+        let topics = match self.get("topics.regex") {
+            Some(pattern) => self.matching_topics(pattern)?,
+            None => self.named_topics()?,
+        };
+        match self.dead_letter_topic() {
+            Some(dead) if topics.iter().any(|topic| topic == dead) => Err(invalid(format!(
+                "The DLQ topic '{dead}' may not be included in the list of topics the connector reads"
+            ))),
+            _ => Ok(topics),
+        }
+    }
+
+    fn named_topics(&self) -> Result<Vec<String>, StateDescription> {
+        let topics = self.get("topics").unwrap_or_default().split(',').map(str::trim);
+        let topics: Vec<String> = topics.filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
+        let missing: Vec<&str> = topics
+            .iter()
+            .filter(|topic| kafka::topic(self.world, &self.cluster, topic).is_none())
+            .map(String::as_str)
+            .collect();
+        if missing.is_empty() {
+            return Ok(topics);
+        }
+        Err(invalid(format!(
+            "The cluster {} has no topic {} (UNKNOWN_TOPIC_OR_PARTITION)",
+            self.cluster.name,
+            missing.join(", ")
+        )))
+    }
+
+    fn matching_topics(&self, pattern: &str) -> Result<Vec<String>, StateDescription> {
+        // Kafka Connect wants the whole name to match.
+        let regex = Regex::new(&format!("^(?:{pattern})$"))
+            .map_err(|_| invalid(format!("Property topics.regex contains an invalid regular expression: {pattern}")))?;
+        let topics: Vec<String> =
+            kafka::topics(self.world, &self.cluster).into_keys().filter(|topic| regex.is_match(topic)).collect();
+        if topics.is_empty() {
+            return Err(invalid(format!(
+                "topics.regex {pattern} matches no topic of the cluster {}",
+                self.cluster.name
+            )));
+        }
+        Ok(topics)
+    }
+
+    /// The topic for records that can't be handled, where there is one.
+    pub(super) fn dead_letter_topic(&self) -> Option<&str> {
+        self.get(DEAD_LETTERS)
+    }
+}
