@@ -1,6 +1,6 @@
 //! `pipeline sandbox`: the local AWS as a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -74,6 +74,17 @@ pub(super) fn folder() -> Result<PathBuf, Failure> {
     Ok(std::path::absolute(folder.map_or_else(|| PathBuf::from(FOLDER), PathBuf::from))?)
 }
 
+/// Claims the folder of the sandbox's data, or finds who has it.
+pub(super) fn claimed(folder: &Path) -> Result<Claim, Failure> {
+    claim(folder).map_err(|error| {
+        let folder = folder.display();
+        format!(
+            "cannot keep the sandbox's data in {folder} ({error}); set PIPELINE_SANDBOX_DIR to a folder to write to"
+        )
+        .into()
+    })
+}
+
 /// The knobs, as the environment has them.
 pub(super) fn settings() -> Result<Settings, Failure> {
     Settings::from_env(parse_duration).map_err(|error| Failure::Usage(error.to_string()))
@@ -140,7 +151,7 @@ impl Up {
             return Ok(None);
         }
         let folder = folder()?;
-        match claim(&folder)? {
+        match claimed(&folder)? {
             Claim::Ours(lock) => Ok(Some(lock)),
             Claim::Served { endpoint, pid } => Err(format!(
                 "a sandbox is up on {} already, at {endpoint} (process {pid}); use that one, end it, or choose another \
@@ -173,7 +184,7 @@ impl Up {
 async fn status(global: &Global) -> Result<u8, Failure> {
     let format = global.format_among(&[Format::Text, Format::Json])?;
     let folder = folder()?;
-    let status = match claim(&folder)? {
+    let status = match claimed(&folder)? {
         Claim::Served { endpoint, .. } => private(reqwest::Method::GET, &endpoint, "status", &Value::Null).await?,
         Claim::Busy { pid } => json!({ "folder": folder, "running": "inside another command", "pid": pid }),
         Claim::Ours(_) => json!({ "folder": folder, "running": false }),
@@ -184,7 +195,7 @@ async fn status(global: &Global) -> Result<u8, Failure> {
 
 async fn reset(global: &Global) -> Result<u8, Failure> {
     let folder = folder()?;
-    match claim(&folder)? {
+    match claimed(&folder)? {
         Claim::Served { endpoint, .. } => {
             private(reqwest::Method::POST, &endpoint, "reset", &Value::Null).await?;
         }

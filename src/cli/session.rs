@@ -127,11 +127,11 @@ async fn local(_manifest: &Manifest, _style: render::Style) -> Result<(Endpoint,
 
 #[cfg(feature = "sandbox")]
 async fn local(manifest: &Manifest, style: render::Style) -> Result<(Endpoint, Home), Failure> {
-    use super::sandbox::{declare_cluster, folder, settings};
-    use crate::sandbox::{ACCESS_KEY_ID, Claim, Options, SECRET_ACCESS_KEY, claim, start, wait_for};
+    use super::sandbox::{claimed, declare_cluster, folder, settings};
+    use crate::sandbox::{ACCESS_KEY_ID, Claim, Options, SECRET_ACCESS_KEY, start, wait_for};
 
     let folder = folder()?;
-    let claim = match claim(&folder)? {
+    let claim = match claimed(&folder)? {
         Claim::Busy { pid } => {
             render::waiting_for_sandbox(&folder, pid, style);
             wait_for(&folder).await?

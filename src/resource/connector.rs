@@ -270,8 +270,8 @@ fn reason(connector: &DescribeConnectorOutput) -> String {
 
 fn words(code: Option<&str>, message: Option<&str>) -> String {
     match (code, message) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(text), None) | (None, Some(text)) => text.to_owned(),
+        (Some(code), Some(message)) => format!("{code}: {}", message.trim_end_matches('.')),
+        (Some(text), None) | (None, Some(text)) => text.trim_end_matches('.').to_owned(),
         (None, None) => "MSK Connect gave no reason".to_owned(),
     }
 }
