@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from refusals import refused
+from waiting import once_known
 
 # botocore must not pre-empt the server's own validation.
 LOOSE = Config(parameter_validation=False)
@@ -110,7 +111,7 @@ def test_who_is_not_trusted_is_refused(sts, make_role):
 def test_a_role_that_trusts_itself_can_be_chained(client, sts, iam, make_role):
     role = make_role({"AWS": SANDBOX})
     both = trust({"AWS": [SANDBOX, role["Arn"]]})
-    iam.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=both)
+    once_known(lambda: iam.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=both))
     first = eventually(lambda: sts.assume_role(RoleArn=role["Arn"], RoleSessionName="first"))
     chained = client("sts", first["Credentials"])
     second = eventually(lambda: chained.assume_role(RoleArn=role["Arn"], RoleSessionName="second"))

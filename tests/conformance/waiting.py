@@ -3,6 +3,8 @@
 import json
 import time
 
+from botocore.exceptions import ClientError
+
 
 def eventually(read, holds, seconds=15):
     """Reads until it holds, and returns what was read; fails with the last reading."""
@@ -12,6 +14,19 @@ def eventually(read, holds, seconds=15):
         if holds(reading):
             return reading
         assert time.monotonic() < deadline, reading
+        time.sleep(0.05)
+
+
+def once_known(call, seconds=15):
+    """Makes a call that names a new user or role as principal, until IAM has heard of it; returns the answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except ClientError as error:
+            early = "Invalid principal" in error.response["Error"]["Message"] and time.monotonic() < deadline
+            if not early:
+                raise
         time.sleep(0.05)
 
 
