@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use super::services::SERVICES;
+use super::services::{self, SERVICES};
 use super::world::{Fault, Settings};
 
 /// A setting that isn't one.
@@ -100,13 +100,25 @@ impl FromStr for Fault {
         if !SERVICES.contains(&service) {
             return Err(invalid(format!("expected one of the services {}, got \"{service}\"", SERVICES.join(", "))));
         }
-        if !is_name(operation) {
-            return Err(invalid(format!("expected an operation such as CreateTopic, got \"{operation}\"")));
+        // One of a misspelt operation would never strike, and nobody would know.
+        let operations = services::operations().into_iter().find(|(name, _)| *name == service).map(|(_, all)| all);
+        let operations = operations.unwrap_or_default();
+        if !operations.contains(&operation) {
+            let alike = |known: &&str| strsim::jaro_winkler(known, operation);
+            let nearest = operations.iter().copied().max_by(|one, other| alike(one).total_cmp(&alike(other)));
+            let nearest = nearest.unwrap_or_default();
+            return Err(invalid(format!("expected an operation of {service}, as {nearest}, got \"{operation}\"")));
         }
-        if Harm::parse(what).is_none() {
-            return Err(invalid(format!(
-                "expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got \"{what}\""
-            )));
+        match Harm::parse(what) {
+            None => {
+                return Err(invalid(format!(
+                    "expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got \"{what}\""
+                )));
+            }
+            Some(Harm::Rollback) if (service, operation) != ("kafkaconnect", "UpdateConnector") => {
+                return Err(invalid("only kafkaconnect:UpdateConnector is ever rolled back".to_owned()));
+            }
+            Some(_) => {}
         }
         match times.parse() {
             Ok(times) if times > 0 => {
@@ -220,9 +232,10 @@ mod tests {
         let fault: Fault = "kafkaconnect:CreateConnector:500:2".parse().unwrap();
         assert_eq!((fault.service.as_str(), fault.operation.as_str()), ("kafkaconnect", "CreateConnector"));
         assert_eq!((fault.what.as_str(), fault.times), ("500", 2));
-        for what in ["timeout", "reset", "hang", "lost", "rollback", "ThrottlingException", "599"] {
+        for what in ["timeout", "reset", "hang", "lost", "ThrottlingException", "599"] {
             assert!(format!("s3:PutObject:{what}:1").parse::<Fault>().is_ok(), "{what}");
         }
+        assert!("kafkaconnect:UpdateConnector:rollback:1".parse::<Fault>().is_ok());
     }
 
     #[test]
@@ -231,14 +244,16 @@ mod tests {
         insta::assert_snapshot!([
             "kafka:CreateTopic:500",
             "msk:CreateTopic:500:1",
-            "kafka:createTopic:500:1",
+            "kafka:createTopik:500:1",
+            "s3:PutObject:rollback:1",
             "kafka:CreateTopic:200:1",
             "kafka:CreateTopic:explode:1",
             "kafka:CreateTopic:500:0",
         ].map(problem).join("\n"), @r#"
         "kafka:CreateTopic:500" is not a fault: expected four parts between colons, got 3; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "msk:CreateTopic:500:1" is not a fault: expected one of the services apigateway, iam, kafka, kafkaconnect, s3, sts, got "msk"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
-        "kafka:createTopic:500:1" is not a fault: expected an operation such as CreateTopic, got "createTopic"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
+        "kafka:createTopik:500:1" is not a fault: expected an operation of kafka, as CreateTopic, got "createTopik"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
+        "s3:PutObject:rollback:1" is not a fault: only kafkaconnect:UpdateConnector is ever rolled back; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "kafka:CreateTopic:200:1" is not a fault: expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got "200"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "kafka:CreateTopic:explode:1" is not a fault: expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got "explode"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "kafka:CreateTopic:500:0" is not a fault: expected a number of times from 1, got "0"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
