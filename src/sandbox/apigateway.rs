@@ -49,7 +49,7 @@ use request::Request;
 
 /// The operations that there are.
 pub(crate) fn operations() -> Vec<&'static str> {
-    routes::ROUTES.iter().map(|route| route.operation).collect()
+    call::names(routes::ROUTES)
 }
 
 /// Which operation a request asks for, and the values of its path.

@@ -60,6 +60,16 @@ pub(crate) struct Route {
     pub(crate) operation: &'static str,
 }
 
+/// The route of an operation, in the order in which a service's model has its parts.
+pub(crate) const fn at(method: &'static str, path: &'static str, operation: &'static str) -> Route {
+    Route { method, path, operation }
+}
+
+/// The operations of some routes.
+pub(crate) fn names(routes: &[Route]) -> Vec<&'static str> {
+    routes.iter().map(|route| route.operation).collect()
+}
+
 /// The values of a path's `{names}`, percent-decoded.
 pub(crate) type PathValues = Vec<(&'static str, String)>;
 

@@ -19,7 +19,7 @@ mod worker_configurations;
 
 pub(super) use permissions::needs;
 
-use super::call::{Call, PathValues, Refusal, Reply, Route, route};
+use super::call::{Call, PathValues, Refusal, Reply, Route, at, names, route};
 use super::world::World;
 
 /// A page of any list, where the caller doesn't say.
@@ -36,10 +36,6 @@ pub(crate) fn sweep(world: &World) -> Result<(), Refusal> {
         things::sweep::<worker_configurations::WorkerConfiguration>(transaction);
         Ok(())
     })
-}
-
-const fn at(method: &'static str, path: &'static str, operation: &'static str) -> Route {
-    Route { method, path, operation }
 }
 
 /// From botocore's `kafkaconnect/2021-09-14/service-2.json`.
@@ -69,7 +65,7 @@ static ROUTES: &[Route] = &[
 
 /// The operations that there are.
 pub(crate) fn operations() -> Vec<&'static str> {
-    ROUTES.iter().map(|route| route.operation).collect()
+    names(ROUTES)
 }
 
 /// The operation that a call is of, if it is one of MSK Connect's.

@@ -17,7 +17,7 @@ pub(crate) use creation::declare_cluster;
 pub(super) use permissions::needs;
 pub(crate) use topics::{topic, topics};
 
-use super::call::{Call, PathValues, Refusal, Reply, Route, route};
+use super::call::{Call, PathValues, Refusal, Reply, Route, at, names, route};
 use super::world::{World, now};
 
 /// How many clusters there are in all regions, and how many topics in all clusters.
@@ -27,10 +27,6 @@ pub(crate) fn count(world: &World) -> (usize, usize) {
         clusters.into_iter().map(|(_, cluster)| cluster).filter(|cluster| cluster.state(now()).is_some()).collect();
     let topics = clusters.iter().map(|cluster| topics(world, cluster).len()).sum();
     (clusters.len(), topics)
-}
-
-const fn at(method: &'static str, path: &'static str, operation: &'static str) -> Route {
-    Route { method, path, operation }
 }
 
 /// From botocore's `kafka/2018-11-14/service-2.json`.
@@ -57,7 +53,7 @@ static ROUTES: &[Route] = &[
 
 /// The operations that there are.
 pub(crate) fn operations() -> Vec<&'static str> {
-    ROUTES.iter().map(|route| route.operation).collect()
+    names(ROUTES)
 }
 
 /// The operation that a call is of, if it is one of MSK's that the sandbox knows.

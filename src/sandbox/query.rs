@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::call::{Call, Refusal, Reply};
+use super::call::{Call, PathValues, Refusal, Reply};
 
 /// The decoded parameters of a call: those of its query and of its form.
 pub(crate) struct Parameters(Vec<(String, String)>);
@@ -60,13 +60,34 @@ impl Parameters {
 }
 
 /// Which of a service's operations a call is for: a form, or a query, with the service's `Version` and an `Action`.
-pub(crate) fn action(call: &Call, version: &str) -> Option<String> {
+fn action(call: &Call, version: &str) -> Option<String> {
     let is_form = call.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !is_form && call.query("Action").is_none() {
         return None;
     }
     let parameters = Parameters::of(call);
     (parameters.text("Version") == Some(version)).then(|| parameters.text("Action").map(str::to_owned))?
+}
+
+/// The operation of a call, among those of a service.
+pub(crate) fn operation<H>(
+    operations: &[(&'static str, H)],
+    call: &Call,
+    version: &str,
+) -> Option<(&'static str, PathValues)> {
+    let action = action(call, version)?;
+    operations.iter().find(|(name, _)| *name == action).map(|(name, _)| (*name, PathValues::new()))
+}
+
+/// What does an operation.
+///
+/// # Errors
+/// `InvalidAction` where a service hasn't got it.
+pub(crate) fn handler<H: Copy>(operations: &[(&'static str, H)], operation: &str, version: &str) -> Result<H, Refusal> {
+    operations.iter().find(|(name, _)| *name == operation).map(|(_, handler)| *handler).ok_or_else(|| {
+        let message = format!("Could not find operation {operation} for version {version}");
+        Refusal::new(400, "InvalidAction", message)
+    })
 }
 
 /// What one text parameter must be like.

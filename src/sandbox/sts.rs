@@ -32,8 +32,7 @@ pub(crate) fn operations() -> Vec<&'static str> {
 
 /// The operation of a call, where it is one of STS's.
 pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
-    let action = query::action(call, VERSION)?;
-    OPERATIONS.iter().find(|(name, _)| *name == action).map(|(name, _)| (*name, PathValues::new()))
+    query::operation(OPERATIONS, call, VERSION)
 }
 
 /// Answers a call.
@@ -41,10 +40,7 @@ pub(crate) fn operation(call: &Call) -> Option<(&'static str, PathValues)> {
 /// # Errors
 /// What STS refuses, with its code.
 pub(crate) async fn handle(world: &World, operation: &str, _path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
-    let Some((_, handler)) = OPERATIONS.iter().find(|(name, _)| *name == operation) else {
-        let message = format!("Could not find operation {operation} for version {VERSION}");
-        return Err(Refusal::new(400, "InvalidAction", message));
-    };
+    let handler = query::handler(OPERATIONS, operation, VERSION)?;
     let request = Request { world, parameters: Parameters::of(call), caller: &call.caller };
     handler(&request).map(|result| query::reply(operation, NAMESPACE, Some(result)))
 }

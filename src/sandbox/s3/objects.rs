@@ -85,17 +85,55 @@ fn kind(sum: Option<&Sum>) -> Option<s3s::dto::ChecksumType> {
     sum.map(|sum| sum.kind().to_owned().into())
 }
 
+/// How a get or a head asks, from the input of either.
+macro_rules! asked {
+    ($input:expr) => {
+        Asked {
+            range: $input.range,
+            conditions: Conditions {
+                if_match: $input.if_match,
+                if_none_match: $input.if_none_match,
+                if_modified_since: $input.if_modified_since,
+                if_unmodified_since: $input.if_unmodified_since,
+            },
+            wants_sum: $input.checksum_mode.is_some(),
+        }
+    };
+}
+
+/// What a get and a head tell alike of what was found, in the output of either.
+macro_rules! told {
+    ($found:expr, $output:ident { $($field:ident: $value:expr)? }) => {{
+        let Found { object, range, sum, content_range } = $found;
+        let described = object.described;
+        with_sum!(
+            sum.as_ref(),
+            $output {
+                accept_ranges: Some("bytes".to_owned()),
+                checksum_type: kind(sum.as_ref()),
+                content_length: Some((range.end - range.start) as i64),
+                content_range,
+                e_tag: Some(ETag::Strong(object.etag)),
+                last_modified: Some(timestamp(object.modified)),
+                metadata: Some(described.metadata.into_iter().collect()),
+                content_type: described.content_type.or_else(default_type),
+                content_encoding: described.content_encoding,
+                content_disposition: described.content_disposition,
+                content_language: described.content_language,
+                cache_control: described.cache_control,
+                expires: described.expires,
+                $($field: $value,)?
+                ..Default::default()
+            }
+        )
+    }};
+}
+
 pub(super) async fn get(world: &World, request: S3Request<GetObjectInput>) -> Result<GetObjectOutput, Refusal> {
     let input = request.input;
-    let conditions = Conditions {
-        if_match: input.if_match,
-        if_none_match: input.if_none_match,
-        if_modified_since: input.if_modified_since,
-        if_unmodified_since: input.if_unmodified_since,
-    };
-    let asked = Asked { range: input.range, conditions, wants_sum: input.checksum_mode.is_some() };
+    let asked = asked!(input);
     let found = asked.find(world, &input.bucket, &input.key)?;
-    let contents = match read(world, &found.object.blobs, &found.range).await {
+    let (found, contents) = match read(world, &found.object.blobs, &found.range).await {
         Ok(contents) => (found, contents),
         // It was replaced between its record and its contents.
         Err(_) => {
@@ -104,60 +142,14 @@ pub(super) async fn get(world: &World, request: S3Request<GetObjectInput>) -> Re
             (found, contents)
         }
     };
-    let (Found { object, range, sum, content_range }, contents) = contents;
-    let described = object.described;
-    Ok(with_sum!(
-        sum.as_ref(),
-        GetObjectOutput {
-            accept_ranges: Some("bytes".to_owned()),
-            body: Some(contents),
-            checksum_type: kind(sum.as_ref()),
-            content_length: Some((range.end - range.start) as i64),
-            content_range,
-            e_tag: Some(ETag::Strong(object.etag)),
-            last_modified: Some(timestamp(object.modified)),
-            metadata: Some(described.metadata.into_iter().collect()),
-            content_type: described.content_type.or_else(default_type),
-            content_encoding: described.content_encoding,
-            content_disposition: described.content_disposition,
-            content_language: described.content_language,
-            cache_control: described.cache_control,
-            expires: described.expires,
-            ..Default::default()
-        }
-    ))
+    Ok(told!(found, GetObjectOutput { body: Some(contents) }))
 }
 
 pub(super) async fn head(world: &World, request: S3Request<HeadObjectInput>) -> Result<HeadObjectOutput, Refusal> {
     let input = request.input;
-    let conditions = Conditions {
-        if_match: input.if_match,
-        if_none_match: input.if_none_match,
-        if_modified_since: input.if_modified_since,
-        if_unmodified_since: input.if_unmodified_since,
-    };
-    let asked = Asked { range: input.range, conditions, wants_sum: input.checksum_mode.is_some() };
-    let Found { object, range, sum, content_range } = asked.find(world, &input.bucket, &input.key)?;
-    let described = object.described;
-    Ok(with_sum!(
-        sum.as_ref(),
-        HeadObjectOutput {
-            accept_ranges: Some("bytes".to_owned()),
-            checksum_type: kind(sum.as_ref()),
-            content_length: Some((range.end - range.start) as i64),
-            content_range,
-            e_tag: Some(ETag::Strong(object.etag)),
-            last_modified: Some(timestamp(object.modified)),
-            metadata: Some(described.metadata.into_iter().collect()),
-            content_type: described.content_type.or_else(default_type),
-            content_encoding: described.content_encoding,
-            content_disposition: described.content_disposition,
-            content_language: described.content_language,
-            cache_control: described.cache_control,
-            expires: described.expires,
-            ..Default::default()
-        }
-    ))
+    let asked = asked!(input);
+    let found = asked.find(world, &input.bucket, &input.key)?;
+    Ok(told!(found, HeadObjectOutput {}))
 }
 
 /// S3's content type of an object that was given none.
