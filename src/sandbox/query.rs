@@ -60,7 +60,7 @@ impl Parameters {
 }
 
 /// Which of a service's operations a call is for: a form, or a query, with the service's `Version` and an `Action`.
-fn action(call: &Call, version: &str) -> Option<String> {
+pub(crate) fn action(call: &Call, version: &str) -> Option<String> {
     let is_form = call.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !is_form && call.query("Action").is_none() {
         return None;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::handle;
 use super::*;
 use crate::sandbox::call::{Call, Refusal};
+use crate::sandbox::query;
 use crate::sandbox::store::Store;
 use crate::sandbox::world::Settings;
 
@@ -226,6 +227,7 @@ async fn an_unknown_action_is_not_iams() {
         region: "us-east-1".to_owned(),
         caller: String::new(),
     };
+    assert_eq!(query::action(&call, "2010-05-08").as_deref(), Some("CreateGroup"));
     assert!(super::super::operation(&call).is_none());
     let refusal = handle(&world, "CreateGroup", &Vec::new(), &call).await.unwrap_err();
     assert_eq!(refusal.code, "InvalidAction");
