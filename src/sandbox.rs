@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 mod apigateway;
+mod broker;
 mod call;
 mod config_def;
 mod connect;
@@ -32,6 +33,7 @@ mod knobs;
 mod listener;
 mod pages;
 mod permission;
+mod plane;
 mod private;
 mod protocol;
 mod query;
@@ -45,11 +47,13 @@ mod world;
 
 pub use folder::{Claim, Lock, claim, wait_for};
 pub use knobs::{InvalidFault, InvalidSetting};
+pub use plane::Taken;
 pub use signature::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 pub use world::{Fault, Settings};
 
 use front::Front;
 use knobs::CallLog;
+use plane::Plane;
 use s3::Buckets;
 use store::Store;
 use world::{PORTS, World};
@@ -111,8 +115,10 @@ fn remedy(source: &io::Error) -> &'static str {
 pub struct Sandbox {
     endpoint: String,
     moved: Option<Moved>,
+    taken: Vec<Taken>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
+    plane: JoinHandle<()>,
     home: Home,
 }
 
@@ -164,17 +170,21 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
     };
     let log = CallLog::open(settings.calls.as_deref())
         .map_err(|source| Error::Calls { file: settings.calls.clone().unwrap_or_default(), source })?;
-    let world = Arc::new(World { settings, store, folder: folder.clone() });
+    let world = Arc::new(World::new(settings, store, folder.clone()));
+    kafka::remove_unreferenced(&world).map_err(unusable)?;
     let (listener, taken) = listen(&world, port).await?;
     let port = listener.local_addr().map_err(unusable)?.port();
     keep_port(&world.store, port).map_err(unusable)?;
     let moved = taken.map(|from| Moved { from, to: port });
     let endpoint = format!("http://127.0.0.1:{port}");
     let buckets = Buckets::open(&world).map_err(unusable)?;
+    let mut plane = Plane::new(Arc::clone(&world));
+    let taken = plane.adjust().await;
+    let plane = tokio::spawn(plane.run());
     let front = Arc::new(Front { world, buckets, log, endpoint: endpoint.clone() });
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(listener::serve(listener, front, stopped));
-    Ok(Sandbox { endpoint, moved, stop: Some(stop), server, home })
+    Ok(Sandbox { endpoint, moved, taken, stop: Some(stop), server, plane, home })
 }
 
 /// Listens on the port that is wanted, else on the one that the folder had last, else on one that is free. Tells that
@@ -213,6 +223,11 @@ impl Sandbox {
         self.moved
     }
 
+    /// The ports that it had before and that other programs have now.
+    pub fn taken(&self) -> &[Taken] {
+        &self.taken
+    }
+
     /// Lets other processes find it from its folder: their [`claim`] is then [`Claim::Served`]. Does nothing where the
     /// folder is a temporary one.
     ///
@@ -234,6 +249,7 @@ impl Sandbox {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
+        self.plane.abort();
         let _ = (&mut self.server).await;
     }
 }
@@ -241,6 +257,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.server.abort();
+        self.plane.abort();
     }
 }
 

@@ -129,6 +129,9 @@ impl Up {
             self.manifests.iter().map(|path| session::load(path, global, Purpose::Make)).collect();
         let options = Options { folder: self.folder()?, port: Some(self.port), settings: self.settings()? };
         let sandbox = start(options).await?;
+        for taken in sandbox.taken() {
+            render::note(&taken.to_string(), global.style());
+        }
         for manifest in &manifests? {
             declare_cluster(sandbox.endpoint(), manifest).await?;
         }

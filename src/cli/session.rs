@@ -145,6 +145,9 @@ async fn local(manifest: &Manifest, style: render::Style) -> Result<(Endpoint, H
             if let Some(moved) = sandbox.moved() {
                 render::note(&moved.to_string(), style);
             }
+            for taken in sandbox.taken() {
+                render::note(&taken.to_string(), style);
+            }
             (sandbox.endpoint().to_owned(), Home::Inside(sandbox))
         }
         Claim::Served { endpoint, .. } => (endpoint, Home::Elsewhere),

@@ -11,11 +11,15 @@ mod tags;
 mod topics;
 mod versions;
 
-pub(crate) use brokers::{Listener, cluster_behind};
+pub(crate) use brokers::{BrokerAddress, Listener, addresses, cluster_behind};
 pub(crate) use clusters::Cluster;
 pub(crate) use creation::declare_cluster;
 pub(super) use permissions::needs;
-pub(crate) use topics::{topic, topics};
+pub(crate) use topics::{
+    Change, Configs, Content, Fault, View, change, create_topic, delete_topic, in_force, replica, topic, topics,
+};
+
+use std::io;
 
 use super::call::{Call, PathValues, Refusal, Reply, Route, at, names, route};
 use super::world::{World, now};
@@ -27,6 +31,25 @@ pub(crate) fn count(world: &World) -> (usize, usize) {
         clusters.into_iter().map(|(_, cluster)| cluster).filter(|cluster| cluster.state(now()).is_some()).collect();
     let topics = clusters.iter().map(|cluster| topics(world, cluster).len()).sum();
     (clusters.len(), topics)
+}
+
+/// The clusters of all regions whose brokers answer.
+pub(crate) fn active_clusters(world: &World) -> Vec<Cluster> {
+    let now = now();
+    let clusters = world.store.read(|transaction| transaction.list::<Cluster>(clusters::TABLE));
+    clusters.into_iter().map(|(_, cluster)| cluster).filter(|cluster| cluster.state(now) == Some("ACTIVE")).collect()
+}
+
+/// Removes the records of topics that aren't there any more.
+///
+/// # Errors
+/// Where files can't be read or removed.
+pub(crate) fn remove_unreferenced(world: &World) -> io::Result<()> {
+    let topics = world.store.read(|transaction| {
+        let clusters = transaction.list::<Cluster>(clusters::TABLE).into_iter().map(|(_, cluster)| cluster);
+        topics::ids(transaction, &clusters.collect::<Vec<_>>())
+    });
+    world.logs.retain(&topics)
 }
 
 /// From botocore's `kafka/2018-11-14/service-2.json`.

@@ -23,7 +23,7 @@ use super::front::{Front, Unanswered};
 /// How long calls that are under way may take to end when the sandbox stops.
 const LAST_CALLS: Duration = Duration::from_secs(1);
 /// What `accept` may fail with is about one connection, or a shortage of descriptors that passes.
-const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(10);
+pub(crate) const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(10);
 
 /// Serves until it is told to stop, or nobody is left who could tell.
 pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, mut stop: oneshot::Receiver<()>) {

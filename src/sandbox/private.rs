@@ -116,5 +116,6 @@ fn status(world: &World, endpoint: &str) -> Result<Reply, Refusal> {
 async fn reset(world: &World) -> Result<Reply, Refusal> {
     world.store.retain(|table, name| table == PORTS && !name.starts_with(INVOKE))?;
     s3::remove_unreferenced(world)?;
+    kafka::remove_unreferenced(world)?;
     Ok(Reply::json(&json!({})))
 }

@@ -15,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::watch;
 
 type Tables = BTreeMap<String, BTreeMap<String, Value>>;
 
@@ -112,12 +113,24 @@ impl Journal {
 const JOURNAL: &str = "state.jsonl";
 
 /// The sandbox's memory.
-pub(crate) struct Store(Mutex<Inner>);
+pub(crate) struct Store {
+    inner: Mutex<Inner>,
+    changed: watch::Sender<()>,
+}
 
 impl Store {
     /// A store that nothing outlives.
     pub(crate) fn in_memory() -> Self {
-        Self(Mutex::new(Inner { tables: Tables::new(), journal: None }))
+        Self::of(Inner { tables: Tables::new(), journal: None })
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self { inner: Mutex::new(inner), changed: watch::Sender::new(()) }
+    }
+
+    /// Rings after each transaction that changed something.
+    pub(crate) fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Opens the store of a folder, which must exist.
@@ -135,18 +148,18 @@ impl Store {
             io::Error::new(io::ErrorKind::InvalidData, format!("{place}: expected changes as JSON, got {why}"))
         })?;
         let journal = Journal::open(folder, &replayed)?;
-        Ok(Self(Mutex::new(Inner { tables: replayed.tables, journal: Some(journal) })))
+        Ok(Self::of(Inner { tables: replayed.tables, journal: Some(journal) }))
     }
 
     /// Looks at the tables, alone.
     pub(crate) fn read<R>(&self, look: impl FnOnce(&Transaction<'_>) -> R) -> R {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         look(&Transaction { tables: &inner.tables, changed: BTreeMap::new() })
     }
 
     /// How many records each table has that is kept.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = inner.tables.iter().filter(|(table, records)| is_kept(table) && !records.is_empty());
         kept.map(|(table, records)| (table.clone(), records.len())).collect()
     }
@@ -175,7 +188,7 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { tables, journal } = &mut *inner;
         let mut transaction = Transaction { tables, changed: BTreeMap::new() };
         let result = work(&mut transaction)?;
@@ -199,6 +212,7 @@ impl Store {
         {
             *journal = fresh;
         }
+        self.changed.send_replace(());
         Ok(result)
     }
 }

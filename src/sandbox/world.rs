@@ -5,6 +5,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use uuid::Uuid;
+
+use super::broker::{Groups, Logs};
 use super::call::Refusal;
 use super::store::Store;
 
@@ -70,9 +73,19 @@ pub(crate) struct World {
     pub(crate) store: Store,
     /// The folder in which it keeps everything.
     pub(crate) folder: PathBuf,
+    /// The records of all topics.
+    pub(crate) logs: Logs,
+    /// The consumer groups.
+    pub(crate) groups: Groups,
 }
 
 impl World {
+    /// A sandbox with these knobs, which keeps its records in that store and its files in that folder.
+    pub(crate) fn new(settings: Settings, store: Store, folder: PathBuf) -> Self {
+        let logs = Logs::of(&folder);
+        Self { settings, store, folder, logs, groups: Groups::default() }
+    }
+
     /// When something that starts now has settled.
     pub(crate) fn settled_at(&self) -> Millis {
         now() + self.settings.settle.as_millis() as Millis
@@ -125,18 +138,23 @@ impl World {
     }
 }
 
+/// Where reserved ports are chosen from: below those that systems give to outgoing connections, so that none is in use
+/// when the sandbox comes back to it.
+const CHOICE: std::ops::Range<u16> = 15_000..32_000;
+
 /// A loopback port that nothing listens on and that isn't reserved.
 fn free_port(reserved: &BTreeSet<u16>) -> std::io::Result<u16> {
-    // All are held until one fits: otherwise the system would offer the same one again.
-    let mut held = Vec::new();
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
-        if !reserved.contains(&port) {
-            return Ok(port);
+    // From a place of its own for each, so that the sandboxes of a machine seldom meet.
+    let start = Uuid::new_v4().as_u128() % CHOICE.len() as u128;
+    let candidates = CHOICE.cycle().skip(start as usize).take(CHOICE.len());
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+    for port in candidates.filter(|port| !reserved.contains(port)) {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error,
         }
-        held.push(listener);
     }
+    Err(last)
 }
 
 /// Milliseconds since 1970. States that take time are a function of it, so that they go on across a restart.
@@ -160,11 +178,7 @@ mod tests {
 
     fn world(faults: &[&str]) -> World {
         let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
-        World {
-            settings: Settings { faults, ..Settings::default() },
-            store: Store::in_memory(),
-            folder: PathBuf::new(),
-        }
+        World::new(Settings { faults, ..Settings::default() }, Store::in_memory(), PathBuf::new())
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::sandbox::world::{Settings, World};
 
 fn world(throttle: bool) -> World {
     let settings = Settings { throttle, ..Settings::default() };
-    World { settings, store: Store::in_memory(), folder: std::env::temp_dir() }
+    World::new(settings, Store::in_memory(), std::env::temp_dir())
 }
 
 /// Sends a request, and returns its status and reply.

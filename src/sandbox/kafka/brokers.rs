@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::clusters::{self, Cluster, Kind};
-use super::versions;
+use super::{topics, versions};
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::{bad_request, iso8601, path_value};
 use crate::sandbox::world::World;
 
 /// A bootstrap string names three brokers, however many there are.
-const BOOTSTRAP_BROKERS: u32 = 3;
+const BOOTSTRAP_BROKERS: usize = 3;
 const PAGE_SIZE: usize = 10;
 
 /// A way to reach a cluster's brokers.
@@ -49,7 +49,7 @@ impl Listener {
     }
 
     /// The listeners that a cluster's authentication and encryption open.
-    fn of(cluster: &Cluster) -> Vec<Self> {
+    pub(crate) fn of(cluster: &Cluster) -> Vec<Self> {
         let settings = match &cluster.kind {
             Kind::Serverless { .. } => return vec![Self::Iam],
             Kind::Provisioned { settings, .. } => settings,
@@ -69,28 +69,44 @@ impl Listener {
     }
 }
 
-/// The bootstrap strings of a cluster, by listener: real addresses of this machine. Broker N of a listener has the port
-/// that the sandbox keeps under the name `broker-LISTENER-N-REGION-CLUSTER`.
+/// Where a broker listens on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BrokerAddress {
+    /// Counted from 1.
+    pub(crate) id: i32,
+    /// On the loopback interface.
+    pub(crate) port: u16,
+}
+
+/// Where a cluster's brokers listen in one way, whether that way is open or not. Broker N of a listener has the port that
+/// the sandbox keeps under the name `broker-LISTENER-N-REGION-CLUSTER`.
+///
+/// # Errors
+/// Where no port is to be had.
+pub(crate) fn addresses(world: &World, cluster: &Cluster, listener: Listener) -> Result<Vec<BrokerAddress>, Refusal> {
+    let address = |id: u32| {
+        let name = format!("broker-{}-{id}-{}-{}", listener.label(), cluster.region, cluster.name);
+        world.port(&name).map(|port| BrokerAddress { id: id as i32, port })
+    };
+    (1..=topics::brokers(cluster)).map(address).collect()
+}
+
+/// The bootstrap strings of a cluster, by listener: real addresses of this machine.
 ///
 /// # Errors
 /// Where no port is to be had.
 pub(crate) fn bootstrap(world: &World, cluster: &Cluster) -> Result<Vec<(Listener, String)>, Refusal> {
-    let brokers = match &cluster.kind {
-        Kind::Provisioned { brokers, .. } => (*brokers).min(BOOTSTRAP_BROKERS),
+    let most = match &cluster.kind {
+        Kind::Provisioned { .. } => BOOTSTRAP_BROKERS,
         // One name that stands for them all.
         Kind::Serverless { .. } => 1,
     };
-    let address = |listener: Listener, broker: u32| {
-        let name = format!("broker-{}-{broker}-{}-{}", listener.label(), cluster.region, cluster.name);
-        world.port(&name).map(|port| format!("127.0.0.1:{port}"))
+    let text = |listener: Listener| {
+        let addresses = addresses(world, cluster, listener)?.into_iter().take(most);
+        let texts: Vec<String> = addresses.map(|broker| format!("127.0.0.1:{}", broker.port)).collect();
+        Ok((listener, texts.join(",")))
     };
-    Listener::of(cluster)
-        .into_iter()
-        .map(|listener| {
-            let addresses: Result<Vec<_>, _> = (1..=brokers).map(|broker| address(listener, broker)).collect();
-            Ok((listener, addresses?.join(",")))
-        })
-        .collect()
+    Listener::of(cluster).into_iter().map(text).collect()
 }
 
 /// The ACTIVE cluster of a region that listens at every one of some addresses, and the listener.

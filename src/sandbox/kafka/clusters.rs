@@ -225,7 +225,7 @@ fn list(
 
 pub(super) fn delete(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
     let arn = path_value(path, "clusterArn");
-    world.store.transact(|transaction| {
+    let (reply, topics) = world.store.transact(|transaction| {
         let (mut cluster, state) = find(transaction, arn)?;
         if state != "ACTIVE" {
             return Err(bad_request(format!("You can't delete cluster {arn} while it is {state}.")));
@@ -236,9 +236,11 @@ pub(super) fn delete(world: &World, path: &PathValues, call: &Call) -> Result<Re
         }
         cluster.gone = Some(world.settled_at());
         transaction.put(TABLE, arn, &cluster)?;
-        super::topics::forget(transaction, &cluster);
-        Ok(Reply::json(&json!({"clusterArn": arn, "state": "DELETING"})))
-    })
+        let topics = super::topics::forget(transaction, &cluster);
+        Ok::<_, Refusal>((Reply::json(&json!({"clusterArn": arn, "state": "DELETING"})), topics))
+    })?;
+    topics.into_iter().try_for_each(|topic| world.logs.forget(topic))?;
+    Ok(reply)
 }
 
 #[cfg(test)]

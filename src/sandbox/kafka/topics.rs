@@ -3,19 +3,24 @@
 //! Writes act on the present. Reads show the past: AWS refreshes what they show about once a minute, so DescribeTopic
 //! and ListTopics tell how the world was `lag` ago.
 
+mod changes;
 mod configs;
 mod history;
 
-pub(crate) use history::{Topic, View};
+pub(crate) use changes::{Change, Fault, brokers, change, create as create_topic, delete as delete_topic};
+pub(crate) use configs::{Configs, in_force};
+pub(crate) use history::{Content, View};
 
-use std::collections::BTreeMap;
+use history::Topic;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use self::configs::Configs;
-use self::history::Content;
 use super::clusters::{self, Cluster, Kind};
 use super::versions;
+use crate::sandbox::broker;
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::shape::{INTEGER, Member, Shape, TEXT, check, optional, required};
@@ -24,8 +29,6 @@ use crate::sandbox::store::Transaction;
 use crate::sandbox::world::{Millis, World, now};
 
 const PAGE_SIZE: usize = 50;
-/// Kafka's own limit.
-const MAX_NAME: usize = 249;
 
 const CREATE: &[Member] = &[
     required("topicName", TEXT),
@@ -45,6 +48,11 @@ fn key(name: &str) -> String {
     name.replace('_', ".")
 }
 
+/// The broker that has a replica of a partition; replica 0 is the leader's.
+pub(crate) fn replica(partition: i32, replica: i32, brokers: usize) -> i32 {
+    (partition + replica) % brokers.max(1) as i32 + 1
+}
+
 /// The ARN of a topic, as policies and descriptions have it.
 pub(crate) fn topic_arn(cluster: &Cluster, name: &str) -> String {
     cluster.arn_of("topic", name)
@@ -62,12 +70,19 @@ pub(crate) fn topics(world: &World, cluster: &Cluster) -> BTreeMap<String, View>
     topics.into_iter().filter_map(|(_, topic)| topic.live(now).map(|view| (topic.name, view))).collect()
 }
 
-/// Removes all topics of a cluster that goes away.
-pub(super) fn forget(transaction: &mut Transaction<'_>, cluster: &Cluster) {
+/// Removes all topics of a cluster that goes away, and tells their ids.
+pub(super) fn forget(transaction: &mut Transaction<'_>, cluster: &Cluster) -> Vec<Uuid> {
     let table = table(cluster);
-    for (key, _) in transaction.list::<Topic>(&table) {
-        transaction.delete(&table, &key);
-    }
+    broker::forget_cluster(transaction, cluster);
+    let topics = transaction.list::<Topic>(&table).into_iter();
+    topics.inspect(|(key, _)| transaction.delete(&table, key)).map(|(_, topic)| topic.id).collect()
+}
+
+/// The ids of all topics of all clusters that may have records.
+pub(super) fn ids(transaction: &Transaction<'_>, clusters: &[Cluster]) -> BTreeSet<Uuid> {
+    let now = now();
+    let topics = clusters.iter().flat_map(|cluster| transaction.list::<Topic>(&table(cluster)));
+    topics.filter(|(_, topic)| topic.live(now).is_some()).map(|(_, topic)| topic.id).collect()
 }
 
 fn present(transaction: &Transaction<'_>, cluster: &Cluster, name: &str) -> Option<Topic> {
@@ -75,66 +90,39 @@ fn present(transaction: &Transaction<'_>, cluster: &Cluster, name: &str) -> Opti
 }
 
 /// The cluster of a call, where the topic API works for it.
-fn cluster_of(transaction: &Transaction<'_>, path: &PathValues) -> Result<(Cluster, u32, &'static str), Refusal> {
+fn cluster_of(transaction: &Transaction<'_>, path: &PathValues) -> Result<(Cluster, &'static str), Refusal> {
     let (cluster, state) = clusters::find(transaction, path_value(path, "clusterArn"))?;
-    let brokers = match &cluster.kind {
+    match &cluster.kind {
         Kind::Serverless { .. } => {
             let message = "Topic operations aren't supported for MSK Serverless clusters.";
-            return Err(bad_request(message).at_parameter("clusterArn"));
+            Err(bad_request(message).at_parameter("clusterArn"))
         }
         Kind::Provisioned { kafka_version, .. } if !versions::has_topic_api(kafka_version) => {
             let message =
                 format!("Topic operations need Apache Kafka 3.6.0 or later; the cluster has {kafka_version}.");
-            return Err(bad_request(message).at_parameter("clusterArn"));
+            Err(bad_request(message).at_parameter("clusterArn"))
         }
-        Kind::Provisioned { brokers, .. } => *brokers,
-    };
-    Ok((cluster, brokers, state))
+        Kind::Provisioned { .. } => Ok((cluster, state)),
+    }
 }
 
 /// The same for a write, which needs brokers that answer.
-fn writable(transaction: &Transaction<'_>, path: &PathValues) -> Result<(Cluster, u32), Refusal> {
-    let (cluster, brokers, state) = cluster_of(transaction, path)?;
+fn writable(transaction: &Transaction<'_>, path: &PathValues) -> Result<Cluster, Refusal> {
+    let (cluster, state) = cluster_of(transaction, path)?;
     if state == "ACTIVE" {
-        return Ok((cluster, brokers));
+        return Ok(cluster);
     }
     let message = format!("Unable to connect to the cluster, which is {state}. Wait until it is ACTIVE.");
     Err(Refusal::new(409, "ClusterConnectivityException", message).at_parameter("clusterArn"))
 }
 
 /// The same for a read, with the moment that it shows.
-fn readable(
-    world: &World,
-    transaction: &Transaction<'_>,
-    path: &PathValues,
-) -> Result<(Cluster, u32, Millis), Refusal> {
-    let (cluster, brokers, state) = cluster_of(transaction, path)?;
+fn readable(world: &World, transaction: &Transaction<'_>, path: &PathValues) -> Result<(Cluster, Millis), Refusal> {
+    let (cluster, state) = cluster_of(transaction, path)?;
     if state != "ACTIVE" {
         return Err(bad_request(format!("The cluster must be ACTIVE; it is {state}.")).at_parameter("clusterArn"));
     }
-    Ok((cluster, brokers, now().saturating_sub(world.settings.lag.as_millis() as Millis)))
-}
-
-fn kafka_refuses(message: impl Into<String>, parameter: &str) -> Refusal {
-    Refusal::new(400, "KafkaRequestException", message).at_parameter(parameter)
-}
-
-fn unknown_topic() -> Refusal {
-    let message = "This server does not host this topic-partition.";
-    Refusal::new(404, "UnknownTopicOrPartitionException", message).at_parameter("topicName")
-}
-
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let fits = (1..=MAX_NAME).contains(&name.len())
-        && !matches!(name, "." | "..")
-        && name.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '.' | '_' | '-'));
-    if fits {
-        return Ok(());
-    }
-    Err(bad_request(format!(
-        "Topic name is invalid: '{name}'. Use 1 to {MAX_NAME} ASCII letters, digits, '.', '_' and '-', but neither '.' nor '..'."
-    ))
-    .at_parameter("topicName"))
+    Ok((cluster, now().saturating_sub(world.settings.lag.as_millis() as Millis)))
 }
 
 /// What the writing operations answer.
@@ -146,46 +134,17 @@ pub(super) fn create(world: &World, path: &PathValues, call: &Call) -> Result<Re
     let request = call.json()?;
     check(&request, CREATE)?;
     let name = request["topicName"].as_str().unwrap_or_default();
-    check_name(name)?;
-    let sent = configs::decode(request.get("configs"))?;
+    changes::check_name(name)?;
     let content = Content {
         partitions: request["partitionCount"].as_i64().unwrap_or(0),
         replication: request["replicationFactor"].as_i64().unwrap_or(0),
-        configs: sent,
+        configs: configs::decode(request.get("configs"))?,
     };
     world.store.transact(|transaction| {
-        let (cluster, brokers) = writable(transaction, path)?;
-        check_configs(&content.configs)?;
-        let factor = content.replication;
-        if factor > i64::from(brokers) {
-            return Err(kafka_refuses(
-                format!("Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only {brokers} broker(s) are registered."),
-                "replicationFactor",
-            ));
-        }
-        let (table, key, now) = (table(&cluster), key(name), now());
-        let old = transaction.get::<Topic>(&table, &key);
-        if let Some(old) = old.as_ref().filter(|old| old.at(now).is_some()) {
-            return Err(name_in_use(name, &old.name));
-        }
-        // Readers are still shown the last days of an earlier topic of that name.
-        let mut topic = old.filter(|old| old.name == name).unwrap_or_else(|| Topic::named(name));
-        topic.created(now, world.settled_at(), content);
-        transaction.put(&table, &key, &topic)?;
+        let cluster = writable(transaction, path)?;
+        changes::create(transaction, &cluster, name, content, world.settled_at())?;
         Ok(reply(&cluster, name, "CREATING"))
     })
-}
-
-fn name_in_use(name: &str, other: &str) -> Refusal {
-    if name == other {
-        let message = format!("Topic '{name}' already exists.");
-        return Refusal::new(409, "TopicExistsException", message).at_parameter("topicName");
-    }
-    kafka_refuses(format!("Topic '{name}' collides with existing topic: {other}"), "topicName")
-}
-
-fn check_configs(configs: &Configs) -> Result<(), Refusal> {
-    configs::check(configs).map_err(|message| kafka_refuses(message, "configs"))
 }
 
 pub(super) fn update(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
@@ -193,8 +152,8 @@ pub(super) fn update(world: &World, path: &PathValues, call: &Call) -> Result<Re
     check(&request, UPDATE)?;
     let name = path_value(path, "topicName");
     let partitions = request.get("partitionCount").and_then(Value::as_i64);
-    let sent = configs::decode(request.get("configs"))?;
-    match (partitions, request.get("configs")) {
+    let configs = configs::decode(request.get("configs"))?;
+    let change = match (partitions, request.get("configs")) {
         (Some(_), Some(_)) => {
             return Err(bad_request("Update either partitionCount or configs in a call, not both.")
                 .at_parameter("partitionCount"));
@@ -202,68 +161,37 @@ pub(super) fn update(world: &World, path: &PathValues, call: &Call) -> Result<Re
         (None, None) => {
             return Err(bad_request("Specify partitionCount or configs to update.").at_parameter("partitionCount"));
         }
-        _ => {}
-    }
+        (Some(partitions), None) => Change::Grow(partitions),
+        (None, Some(_)) => Change::Configure(configs.into_iter().map(|(key, value)| (key, Some(value))).collect()),
+    };
     world.store.transact(|transaction| {
-        let (cluster, _) = writable(transaction, path)?;
-        let now = now();
-        let mut topic = present(transaction, &cluster, name).ok_or_else(unknown_topic)?;
-        let View { state, mut content } = topic.live(now).ok_or_else(unknown_topic)?;
-        if state != "ACTIVE" {
-            let message = format!("A change of topic '{name}' is in progress: it is {state}.");
-            return Err(Refusal::new(409, "ReassignmentInProgressException", message).at_parameter("topicName"));
-        }
-        if let Some(partitions) = partitions {
-            check_growth(content.partitions, partitions)?;
-            content.partitions = partitions;
-        }
-        check_configs(&sent)?;
-        content.configs.extend(sent);
-        topic.updated(now, world.settled_at(), content);
-        transaction.put(&table(&cluster), &key(name), &topic)?;
+        let cluster = writable(transaction, path)?;
+        changes::change(transaction, &cluster, name, change, world.settled_at())?;
         Ok(reply(&cluster, name, "UPDATING"))
     })
 }
 
-/// Partitions only grow; the refusals are Kafka's.
-fn check_growth(current: i64, wanted: i64) -> Result<(), Refusal> {
-    let message = if wanted == current {
-        format!("Topic already has {current} partition(s).")
-    } else if wanted < current {
-        format!("The topic currently has {current} partition(s); {wanted} would not be an increase.")
-    } else {
-        return Ok(());
-    };
-    Err(kafka_refuses(message, "partitionCount"))
-}
-
 pub(super) fn delete(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let name = path_value(path, "topicName");
-    world.store.transact(|transaction| {
-        let (cluster, _) = writable(transaction, path)?;
-        let now = now();
-        let mut topic = present(transaction, &cluster, name).ok_or_else(unknown_topic)?;
-        let View { content, .. } = topic.live(now).ok_or_else(unknown_topic)?;
-        topic.deleted(now, world.settled_at(), content);
-        transaction.put(&table(&cluster), &key(name), &topic)?;
-        Ok(reply(&cluster, name, "DELETING"))
-    })
+    let cluster = world.store.read(|transaction| writable(transaction, path))?;
+    changes::delete(world, &cluster, name, world.settled_at())?;
+    Ok(reply(&cluster, name, "DELETING"))
 }
 
 /// The topic of a call as readers are shown it.
-fn shown(world: &World, path: &PathValues) -> Result<(Cluster, u32, View), Refusal> {
+fn shown(world: &World, path: &PathValues) -> Result<(Cluster, View), Refusal> {
     let name = path_value(path, "topicName");
     world.store.read(|transaction| {
-        let (cluster, brokers, moment) = readable(world, transaction, path)?;
+        let (cluster, moment) = readable(world, transaction, path)?;
         let view = present(transaction, &cluster, name).and_then(|topic| topic.at(moment));
         let missing = || not_found(format!("Topic '{name}' doesn't exist.")).at_parameter("topicName");
-        Ok((cluster, brokers, view.ok_or_else(missing)?))
+        Ok((cluster, view.ok_or_else(missing)?))
     })
 }
 
 pub(super) fn describe(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let name = path_value(path, "topicName");
-    let (cluster, _, view) = shown(world, path)?;
+    let (cluster, view) = shown(world, path)?;
     Ok(Reply::json(&json!({
         "topicArn": topic_arn(&cluster, name),
         "topicName": name,
@@ -276,11 +204,12 @@ pub(super) fn describe(world: &World, path: &PathValues) -> Result<Reply, Refusa
 
 pub(super) fn describe_partitions(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
     let name = path_value(path, "topicName");
-    let (cluster, brokers, View { content, .. }) = shown(world, path)?;
+    let (cluster, View { content, .. }) = shown(world, path)?;
+    let brokers = changes::brokers(&cluster) as usize;
     let page = Page::of(call, format!("DescribeTopicPartitions {} {name}", cluster.arn), PAGE_SIZE)?;
-    let broker = |partition: i64, replica: i64| (partition + replica) % i64::from(brokers) + 1;
-    let entries = (0..content.partitions).map(|partition| {
-        let replicas: Vec<i64> = (0..content.replication).map(|replica| broker(partition, replica)).collect();
+    let entries = (0..content.partitions as i32).map(|partition| {
+        let replicas: Vec<i32> =
+            (0..content.replication as i32).map(|number| replica(partition, number, brokers)).collect();
         let entry = json!({"partition": partition, "leader": replicas[0], "replicas": replicas, "isr": replicas});
         (format!("{partition:010}"), entry)
     });
@@ -292,7 +221,7 @@ pub(super) fn list(world: &World, path: &PathValues, call: &Call) -> Result<Repl
     let arn = path_value(path, "clusterArn");
     let page = Page::of(call, format!("ListTopics {arn} {prefix}"), PAGE_SIZE)?;
     world.store.transact(|transaction| {
-        let (cluster, _, moment) = readable(world, transaction, path)?;
+        let (cluster, moment) = readable(world, transaction, path)?;
         let table = table(&cluster);
         let mut forgotten = Vec::new();
         let topics = transaction.scan::<Topic>(&table, &key(prefix), page.after()).filter_map(|(key, topic)| {
@@ -317,34 +246,4 @@ fn summary(cluster: &Cluster, name: &str, content: &Content) -> Value {
         "partitionCount": content.partitions,
         "outOfSyncReplicaCount": 0,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{check_growth, check_name, key, name_in_use};
-
-    #[test]
-    fn names_follow_kafkas_rules() {
-        for name in ["0a1b.pin", "a", "A-b_c.d", &"x".repeat(249)] {
-            assert!(check_name(name).is_ok(), "{name}");
-        }
-        for name in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
-            assert!(check_name(name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_dot_and_an_underscore_collide() {
-        assert_eq!(key("a.b"), key("a_b"));
-        assert_eq!(name_in_use("a.b", "a_b").code, "KafkaRequestException");
-        assert_eq!(name_in_use("a.b", "a.b").code, "TopicExistsException");
-    }
-
-    #[test]
-    fn partitions_only_grow() {
-        assert!(check_growth(3, 4).is_ok());
-        for wanted in [3, 2, 0, -1] {
-            assert!(check_growth(3, wanted).is_err(), "{wanted}");
-        }
-    }
 }

@@ -16,7 +16,7 @@ const CONNECTOR: &str = "arn:aws:kafkaconnect:us-east-1:000000000000:connector/c
 
 fn world(settle: Duration) -> World {
     let settings = Settings { settle, ..Settings::default() };
-    World { settings, store: Store::in_memory(), folder: std::path::PathBuf::new() }
+    World::new(settings, Store::in_memory(), std::path::PathBuf::new())
 }
 
 async fn call(world: &World, operation: &str, parameters: &[(&str, &str)]) -> Result<String, Refusal> {

@@ -90,10 +90,16 @@ pub(super) fn decode(configs: Option<&Value>) -> Result<Configs, Refusal> {
         .collect()
 }
 
-/// What DescribeTopic tells of a topic: JSON where its name has an even number of bytes, lines where it is odd.
-pub(super) fn encode(name: &str, configs: &Configs) -> String {
+/// Everything that applies to a topic: what was set, over the server's defaults.
+pub(crate) fn in_force(configs: &Configs) -> Configs {
     let mut all: Configs = DEFAULTS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     all.extend(configs.clone());
+    all
+}
+
+/// What DescribeTopic tells of a topic: JSON where its name has an even number of bytes, lines where it is odd.
+pub(super) fn encode(name: &str, configs: &Configs) -> String {
+    let all = in_force(configs);
     let text = if name.len().is_multiple_of(2) { serde_json::to_string(&all).unwrap_or_default() } else { lines(&all) };
     STANDARD.encode(text)
 }

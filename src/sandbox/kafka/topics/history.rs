@@ -1,8 +1,9 @@
 //! What a topic was at any moment: a list of changes with their times, and a view of it as a pure function of the clock.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::configs::Configs;
+use super::configs::{self, Configs};
 use crate::sandbox::world::Millis;
 
 /// How long a change stays told after nobody can be shown what was before it. Longer than any `--lag` that makes sense.
@@ -21,6 +22,9 @@ pub(crate) struct Content {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Topic {
     pub(crate) name: String,
+    /// Another one each time it is created, so that a topic that was deleted and made again is not taken for the old one.
+    #[serde(default)]
+    pub(crate) id: Uuid,
     changes: Vec<Change>,
 }
 
@@ -43,17 +47,26 @@ enum Verb {
 /// A topic at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct View {
+    pub(crate) id: Uuid,
     /// MSK's `TopicState`.
     pub(crate) state: &'static str,
     pub(crate) content: Content,
 }
 
+impl View {
+    /// The value that is in force of a configuration.
+    pub(crate) fn config(&self, key: &str) -> Option<String> {
+        configs::in_force(&self.content.configs).remove(key)
+    }
+}
+
 impl Topic {
     pub(super) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), changes: Vec::new() }
+        Self { name: name.to_owned(), id: Uuid::nil(), changes: Vec::new() }
     }
 
     pub(super) fn created(&mut self, at: Millis, settled: Millis, content: Content) {
+        self.id = Uuid::new_v4();
         self.change(Change { at, settled, verb: Verb::Create, content });
     }
 
@@ -78,7 +91,7 @@ impl Topic {
         let last = self.changes.iter().rposition(|change| change.at <= moment)?;
         let change = &self.changes[last];
         let pending = moment < change.settled;
-        let view = |state, content: &Content| Some(View { state, content: content.clone() });
+        let view = |state, content: &Content| Some(View { id: self.id, state, content: content.clone() });
         match change.verb {
             Verb::Create if pending => view("CREATING", &change.content),
             // Until it has settled, what is told is what was: a client has to wait for both the state and the content.

@@ -29,7 +29,7 @@ fn healthy() -> BTreeMap<String, String> {
 
 /// What is wrong with a configuration, where the plugin's classes are of that version.
 fn findings(configuration: BTreeMap<String, String>, kafka_connect: &str, version: u16) -> Result<(), String> {
-    let world = World { settings: Default::default(), store: Store::in_memory(), folder: Default::default() };
+    let world = World::new(Default::default(), Store::in_memory(), Default::default());
     let described = declare_cluster(&world, "us-east-1", "c").map_err(|refusal| refusal.message)?;
     let arn = described["clusterArn"].as_str().unwrap_or_default();
     let found: Option<Cluster> = world.store.read(|transaction| transaction.get("kafka.clusters", arn));

@@ -1,0 +1,233 @@
+//! The Kafka protocol (<https://kafka.apache.org/protocol>): connections, requests, and which of them there are.
+//!
+//! A connection's requests are answered one after the other, as Kafka's brokers do it. What isn't here, transactions
+//! above all, is not told to be here: clients see it in the reply to ApiVersions.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable, Message, StrBytes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::sandbox::kafka::{BrokerAddress, Cluster};
+use crate::sandbox::world::World;
+
+mod admin;
+mod configs;
+mod group;
+mod metadata;
+mod offsets;
+mod records;
+
+/// `socket.request.max.bytes` of Kafka's brokers.
+const LARGEST_REQUEST: usize = 104_857_600;
+
+/// The requests that are answered, with the versions that are: from the oldest that the codec knows to the newest that
+/// asks for nothing that isn't here.
+const SUPPORTED: [(ApiKey, i16, i16); 25] = [
+    (ApiKey::Produce, 3, 11),
+    // From 13 on topics are named by their ids.
+    (ApiKey::Fetch, 4, 12),
+    (ApiKey::ListOffsets, 1, 7),
+    (ApiKey::Metadata, 0, 12),
+    (ApiKey::OffsetCommit, 2, 8),
+    (ApiKey::OffsetFetch, 1, 8),
+    (ApiKey::FindCoordinator, 0, 4),
+    (ApiKey::JoinGroup, 0, 9),
+    (ApiKey::Heartbeat, 0, 4),
+    (ApiKey::LeaveGroup, 0, 5),
+    (ApiKey::SyncGroup, 0, 5),
+    (ApiKey::DescribeGroups, 0, 5),
+    (ApiKey::ListGroups, 0, 4),
+    (ApiKey::ApiVersions, 0, 3),
+    (ApiKey::CreateTopics, 2, 7),
+    (ApiKey::DeleteTopics, 1, 5),
+    (ApiKey::InitProducerId, 0, 4),
+    (ApiKey::DescribeConfigs, 1, 4),
+    (ApiKey::AlterConfigs, 0, 2),
+    (ApiKey::CreatePartitions, 0, 3),
+    (ApiKey::DeleteGroups, 0, 2),
+    (ApiKey::IncrementalAlterConfigs, 0, 1),
+    (ApiKey::OffsetDelete, 0, 0),
+    (ApiKey::DescribeCluster, 0, 1),
+    (ApiKey::OffsetForLeaderEpoch, 2, 4),
+];
+
+/// A broker of a cluster, as one listener shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Broker {
+    /// The cluster.
+    pub(crate) cluster: Cluster,
+    /// Which of its brokers this is.
+    pub(crate) id: i32,
+    /// All of its brokers, as clients that came this way reach them.
+    pub(crate) brokers: Vec<BrokerAddress>,
+}
+
+/// Serves a broker until it is dropped, and its connections with it.
+pub(crate) async fn serve(listener: TcpListener, world: Arc<World>, broker: Broker) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let session = Session { world: Arc::clone(&world), broker: broker.clone(), host: host(&stream) };
+                    // A client that goes away, or talks nonsense, is not an error of ours.
+                    connections.spawn(async move { let _ = session.converse(stream).await; });
+                }
+                Err(_) => tokio::time::sleep(crate::sandbox::listener::AFTER_FAILED_ACCEPT).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+fn host(stream: &TcpStream) -> String {
+    stream.peer_addr().map_or_else(|_| "/127.0.0.1".to_owned(), |address| format!("/{}", address.ip()))
+}
+
+/// One connection.
+struct Session {
+    world: Arc<World>,
+    broker: Broker,
+    /// Where the client is, as Kafka writes it.
+    host: String,
+}
+
+impl Session {
+    async fn converse(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut frame = BytesMut::new();
+        loop {
+            let size = stream.read_i32().await?;
+            let size = usize::try_from(size).ok().filter(|size| *size <= LARGEST_REQUEST).ok_or(nonsense())?;
+            frame.clear();
+            frame.reserve(size);
+            let mut taken = (&mut stream).take(size as u64);
+            while taken.read_buf(&mut frame).await? > 0 {}
+            if frame.len() < size {
+                return Ok(());
+            }
+            if let Some(reply) = self.answer(frame.split().freeze()).await? {
+                stream.write_all(&reply).await?;
+            }
+        }
+    }
+
+    /// The reply to a request, with its length before it. None where there is none to be, as to a produce without acks.
+    async fn answer(&self, mut frame: Bytes) -> io::Result<Option<BytesMut>> {
+        let peeked = frame.first_chunk::<4>().ok_or(nonsense())?;
+        let key = i16::from_be_bytes([peeked[0], peeked[1]]);
+        let version = i16::from_be_bytes([peeked[2], peeked[3]]);
+        let key = ApiKey::try_from(key).map_err(|()| nonsense())?;
+        let is_supported = supports(key, version);
+        if !is_supported && key != ApiKey::ApiVersions {
+            return Err(nonsense());
+        }
+        let header_version = key.request_header_version(version);
+        let header = RequestHeader::decode(&mut frame, header_version).map_err(|_| nonsense())?;
+        let mut reply = Reply::new(key, version, header.correlation_id)?;
+        let client = header.client_id.as_ref().map_or("", StrBytes::as_str);
+        match key {
+            // Kafka answers a version that it doesn't know in the oldest one.
+            ApiKey::ApiVersions if !is_supported => {
+                let mut reply = Reply::new(key, 0, header.correlation_id)?;
+                let versions = versions().with_error_code(ResponseError::UnsupportedVersion.code());
+                reply.body(&versions)?;
+                return Ok(Some(reply.finish()));
+            }
+            ApiKey::ApiVersions => reply.body(&versions())?,
+            ApiKey::Produce => match self.produce(read(frame, version)?) {
+                Some(response) => reply.body(&response)?,
+                None => return Ok(None),
+            },
+            ApiKey::Fetch => reply.body(&self.fetch(read(frame, version)?).await)?,
+            ApiKey::ListOffsets => reply.body(&self.list_offsets(&read(frame, version)?))?,
+            ApiKey::OffsetForLeaderEpoch => reply.body(&self.offset_for_leader_epoch(&read(frame, version)?))?,
+            ApiKey::InitProducerId => reply.body(&self.init_producer_id(&read(frame, version)?))?,
+            ApiKey::Metadata => reply.body(&self.metadata(&read(frame, version)?, version))?,
+            ApiKey::DescribeCluster => reply.body(&self.describe_cluster())?,
+            ApiKey::FindCoordinator => reply.body(&self.find_coordinator(&read(frame, version)?, version))?,
+            ApiKey::CreateTopics => reply.body(&self.create_topics(&read(frame, version)?))?,
+            ApiKey::DeleteTopics => reply.body(&self.delete_topics(read(frame, version)?))?,
+            ApiKey::CreatePartitions => reply.body(&self.create_partitions(&read(frame, version)?))?,
+            ApiKey::DescribeConfigs => reply.body(&self.describe_configs(&read(frame, version)?))?,
+            ApiKey::AlterConfigs => reply.body(&self.alter_configs(&read(frame, version)?))?,
+            ApiKey::IncrementalAlterConfigs => reply.body(&self.incremental_alter_configs(&read(frame, version)?))?,
+            ApiKey::JoinGroup => reply.body(&self.join_group(read(frame, version)?, version, client).await)?,
+            ApiKey::SyncGroup => reply.body(&self.sync_group(read(frame, version)?).await)?,
+            ApiKey::Heartbeat => reply.body(&self.heartbeat(&read(frame, version)?))?,
+            ApiKey::LeaveGroup => reply.body(&self.leave_group(read(frame, version)?, version))?,
+            ApiKey::DescribeGroups => reply.body(&self.describe_groups(&read(frame, version)?))?,
+            ApiKey::ListGroups => reply.body(&self.list_groups(&read(frame, version)?))?,
+            ApiKey::DeleteGroups => reply.body(&self.delete_groups(&read(frame, version)?))?,
+            ApiKey::OffsetCommit => reply.body(&self.offset_commit(&read(frame, version)?))?,
+            ApiKey::OffsetFetch => reply.body(&self.offset_fetch(&read(frame, version)?, version))?,
+            ApiKey::OffsetDelete => reply.body(&self.offset_delete(&read(frame, version)?))?,
+            _ => return Err(nonsense()),
+        }
+        Ok(Some(reply.finish()))
+    }
+}
+
+fn supports(key: ApiKey, version: i16) -> bool {
+    SUPPORTED.iter().any(|(known, oldest, newest)| *known == key && (*oldest..=*newest).contains(&version))
+}
+
+fn versions() -> ApiVersionsResponse {
+    let version = |(key, oldest, newest): &(ApiKey, i16, i16)| {
+        ApiVersion::default().with_api_key(*key as i16).with_min_version(*oldest).with_max_version(*newest)
+    };
+    ApiVersionsResponse::default().with_api_keys(SUPPORTED.iter().map(version).collect())
+}
+
+/// What can't be answered ends the connection, as with Kafka's brokers.
+fn nonsense() -> io::Error {
+    io::Error::from(io::ErrorKind::InvalidData)
+}
+
+fn read<T: Decodable + Message>(mut frame: Bytes, version: i16) -> io::Result<T> {
+    let request = T::decode(&mut frame, version).map_err(|_| nonsense())?;
+    if frame.has_remaining() { Err(nonsense()) } else { Ok(request) }
+}
+
+/// A reply as it is written.
+struct Reply {
+    bytes: BytesMut,
+    version: i16,
+}
+
+impl Reply {
+    fn new(key: ApiKey, version: i16, correlation_id: i32) -> io::Result<Self> {
+        let mut bytes = BytesMut::new();
+        bytes.put_i32(0);
+        let header = ResponseHeader::default().with_correlation_id(correlation_id);
+        header.encode(&mut bytes, key.response_header_version(version)).map_err(|_| nonsense())?;
+        Ok(Self { bytes, version })
+    }
+
+    fn body(&mut self, body: &impl Encodable) -> io::Result<()> {
+        body.encode(&mut self.bytes, self.version).map_err(io::Error::other)
+    }
+
+    fn finish(mut self) -> BytesMut {
+        let size = i32::try_from(self.bytes.len() - 4).unwrap_or(i32::MAX);
+        self.bytes[..4].copy_from_slice(&size.to_be_bytes());
+        self.bytes
+    }
+}
+
+/// The code of an outcome; 0 is none.
+fn code<T>(outcome: &Result<T, ResponseError>) -> i16 {
+    outcome.as_ref().err().map_or(0, ResponseError::code)
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}

@@ -1,0 +1,137 @@
+//! The data plane: keeps running what the control planes say is there. A broker for each port of a cluster, the REST
+//! proxy, a listener for each REST API, a worker for each connector that is RUNNING.
+//!
+//! Nothing tells it what to start: it looks at the store, and at the clock, because a connector comes to be RUNNING by
+//! time alone. So what runs is right after a restart too, whatever was killed when.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::broker::{self, Broker};
+use super::call::Refusal;
+use super::kafka::{self, Listener};
+use super::world::{INVOKE, PORTS, World};
+
+/// How often it looks at the clock.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// Changes that come together are looked at together.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// A part that is to run. Two that are equal are the same one: what changes in it makes it another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// A broker of a cluster, at a listener.
+    Broker { cluster: String, id: i32, port: u16 },
+}
+
+impl Part {
+    /// Where it listens, if it does, and what it is called.
+    fn address(&self) -> Option<(u16, String)> {
+        match self {
+            Self::Broker { id, port, .. } => Some((*port, format!("broker {id}"))),
+        }
+    }
+}
+
+/// A part that can't run: its port is another program's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "another program listens on 127.0.0.1:{port}, which is the sandbox's {name}; end that program, or choose another folder with PIPELINE_SANDBOX_DIR"
+)]
+pub struct Taken {
+    /// The port.
+    pub port: u16,
+    /// What the sandbox has there.
+    pub name: String,
+}
+
+/// What runs.
+pub(crate) struct Plane {
+    world: Arc<World>,
+    tasks: JoinSet<()>,
+    running: BTreeMap<Part, AbortHandle>,
+}
+
+impl Plane {
+    /// A plane on which nothing runs yet.
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self { world, tasks: JoinSet::new(), running: BTreeMap::new() }
+    }
+
+    /// Keeps what is to run running, until it is dropped.
+    pub(crate) async fn run(mut self) {
+        let mut changed = self.world.store.changed();
+        loop {
+            let _ = timeout(LOOK_AGAIN, changed.changed()).await;
+            sleep(GATHER).await;
+            changed.mark_unchanged();
+            self.adjust().await;
+        }
+    }
+
+    /// Starts and stops what the store and the clock say. Tells what could not be started; it is tried again next time.
+    pub(crate) async fn adjust(&mut self) -> Vec<Taken> {
+        while self.tasks.try_join_next().is_some() {}
+        // Where a port can't be reserved, what is there goes on.
+        let Ok(wanted) = self.wanted() else { return Vec::new() };
+        self.running.retain(|part, handle| {
+            let stays = wanted.contains_key(part) && !handle.is_finished();
+            if !stays {
+                handle.abort();
+            }
+            stays
+        });
+        let mut taken = Vec::new();
+        for (part, broker) in wanted {
+            if self.running.contains_key(&part) {
+                continue;
+            }
+            match self.start(&part, broker).await {
+                Some(handle) => {
+                    self.running.insert(part, handle);
+                }
+                None => taken.extend(part.address().map(|(port, name)| Taken { port, name })),
+            }
+        }
+        taken
+    }
+
+    async fn start(&mut self, part: &Part, broker: Option<Broker>) -> Option<AbortHandle> {
+        let world = Arc::clone(&self.world);
+        let listener = match part.address() {
+            Some((port, _)) => Some(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.ok()?),
+            None => None,
+        };
+        match (part, listener, broker) {
+            (Part::Broker { .. }, Some(listener), Some(broker)) => {
+                Some(self.tasks.spawn(broker::serve(listener, world, broker)))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is to run, with the broker that a part is.
+    fn wanted(&self) -> Result<BTreeMap<Part, Option<Broker>>, Refusal> {
+        let world = &self.world;
+        let mut wanted = BTreeMap::new();
+        for cluster in kafka::active_clusters(world) {
+            // The other listeners need TLS, which isn't here yet.
+            if !Listener::of(&cluster).contains(&Listener::Plaintext) {
+                continue;
+            }
+            let brokers = kafka::addresses(world, &cluster, Listener::Plaintext)?;
+            for address in &brokers {
+                let part = Part::Broker { cluster: cluster.arn.clone(), id: address.id, port: address.port };
+                let broker = Broker { cluster: cluster.clone(), id: address.id, brokers: brokers.clone() };
+                wanted.insert(part, Some(broker));
+            }
+        }
+        Ok(wanted)
+    }
+}
