@@ -19,6 +19,8 @@ pub(super) const LENGTH_AFTER: usize = 12;
 const CRC_FROM: usize = 21;
 /// The version of the format.
 const MAGIC: u8 = 2;
+/// The attribute that says so.
+const LOG_APPEND_TIME: u8 = 0b1000;
 
 /// A record, without its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,18 +78,21 @@ fn encodable(record: &Record, offset: i32) -> kafka_protocol::records::Record {
 /// # Errors
 /// `CorruptMessage` where they are none, or are compressed in a way that nobody knows.
 pub(super) fn decode(mut batches: Bytes) -> Result<Vec<Stored>, ResponseError> {
-    let sets = RecordBatchDecoder::decode_all(&mut batches).map_err(|_| ResponseError::CorruptMessage)?;
-    let stored = |record: kafka_protocol::records::Record| Stored {
-        offset: record.offset,
-        record: Record {
-            key: record.key,
-            value: record.value,
-            headers: record.headers.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
-            timestamp: record.timestamp.max(0) as Millis,
-        },
-    };
-    let records = sets.into_iter().flat_map(|set| set.records);
-    Ok(records.filter(|record| !record.control).map(stored).collect())
+    let mut records = Vec::new();
+    while let Some(header) = Header::read(&batches) {
+        let set = RecordBatchDecoder::decode(&mut batches).map_err(|_| ResponseError::CorruptMessage)?;
+        let stored = |record: kafka_protocol::records::Record| Stored {
+            offset: record.offset,
+            record: Record {
+                key: record.key,
+                value: record.value,
+                headers: record.headers.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
+                timestamp: if header.is_stamped() { header.max_timestamp } else { record.timestamp }.max(0) as Millis,
+            },
+        };
+        records.extend(set.records.into_iter().filter(|record| !record.control).map(stored));
+    }
+    if batches.is_empty() { Ok(records) } else { Err(ResponseError::CorruptMessage) }
 }
 
 /// What the header of a batch tells.
@@ -96,9 +101,9 @@ pub(super) struct Header {
     pub(super) base_offset: i64,
     /// Bytes of the whole batch.
     pub(super) size: usize,
-    magic: u8,
-    crc: u32,
-    attributes: i16,
+    pub(super) magic: u8,
+    pub(super) crc: u32,
+    pub(super) attributes: i16,
     pub(super) last_offset_delta: i32,
     pub(super) max_timestamp: i64,
     pub(super) producer_id: i64,
@@ -141,6 +146,11 @@ impl Header {
         self.base_offset + i64::from(self.last_offset_delta) + 1
     }
 
+    /// Whether the broker's clock counts, and is in `max_timestamp`.
+    fn is_stamped(&self) -> bool {
+        self.attributes & i16::from(LOG_APPEND_TIME) != 0
+    }
+
     /// Whether a producer may send it: complete, and neither part of a transaction nor a marker of one.
     pub(super) fn check(&self, batch: &[u8]) -> Result<(), ResponseError> {
         const TRANSACTIONAL_OR_CONTROL: i16 = 0b11_0000;
@@ -169,7 +179,6 @@ pub(super) fn place(batch: &mut [u8], base_offset: i64) {
 
 /// Says in a batch that the broker's clock counts, and makes its checksum anew.
 pub(super) fn stamp(batch: &mut [u8], now: Millis) {
-    const LOG_APPEND_TIME: u8 = 0b1000;
     let set = |batch: &mut [u8], at: usize, bytes: &[u8]| {
         if let Some(place) = batch.get_mut(at..at + bytes.len()) {
             place.copy_from_slice(bytes);

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, RequestHeader, ResponseHeader};
@@ -193,8 +193,8 @@ fn nonsense() -> io::Error {
 }
 
 fn read<T: Decodable + Message>(mut frame: Bytes, version: i16) -> io::Result<T> {
-    let request = T::decode(&mut frame, version).map_err(|_| nonsense())?;
-    if frame.has_remaining() { Err(nonsense()) } else { Ok(request) }
+    // What stands behind a request is ignored, as Kafka does it: librdkafka sends some now and then.
+    T::decode(&mut frame, version).map_err(|_| nonsense())
 }
 
 /// A reply as it is written.
