@@ -16,6 +16,7 @@
 //!   nothing to decide, and [refusals](engine::plan::Refusal).
 //! - [Events](engine::execute::Event) tell what happens while a plan is done.
 //! - [Tags](resource::Tags) say whose a thing is.
+//! - [Records](flow) are what flows through a pipeline that was applied: `send` posts them, and accounts for each.
 //!
 //! # The way through
 //!
@@ -25,7 +26,7 @@
 //!
 //! cli ──▶ everything below
 //! resource ──▶ engine, manifest, aws, archive, iam_document
-//! engine, manifest, aws, sandbox: none of them imports another one of these, nor anything above
+//! engine, manifest, aws, flow, sandbox: none of them imports another one of these, nor anything above
 //! archive, iam_document: leaves, that anyone may import
 //! ```
 //!
@@ -51,6 +52,7 @@ pub mod archive;
 pub mod aws;
 pub mod cli;
 pub mod engine;
+pub mod flow;
 pub mod iam_document;
 pub mod manifest;
 pub mod resource;

@@ -1,0 +1,9 @@
+//! Records on their way: where they come from, how they are posted, and what became of each of them.
+//!
+//! ```text
+//! Source ──▶ Batch ──▶ Post ──▶ the invoke URL ──▶ Outcome of each record ──▶ Summary
+//!  records     batch     post                          post::reply              sender
+//! ```
+
+pub mod batch;
+pub mod post;
