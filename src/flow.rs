@@ -6,4 +6,9 @@
 //! ```
 
 pub mod batch;
+pub mod lanes;
 pub mod post;
+pub mod ranges;
+pub mod records;
+pub mod rejects;
+pub mod sender;
