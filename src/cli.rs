@@ -11,10 +11,12 @@ mod destroy;
 mod failure;
 mod outputs;
 mod plan;
+mod poster;
 mod render;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod saved;
+mod send;
 mod session;
 mod steps;
 
@@ -47,6 +49,8 @@ enum Verb {
     Destroy(destroy::Destroy),
     /// Print what the pipeline gives: brokers, ARNs, the invoke URL.
     Outputs(outputs::Outputs),
+    /// Post records to the invoke URL, and account for each of them.
+    Send(send::Send),
     /// The local AWS as a server with a fixed endpoint, for any AWS client.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Sandbox),
@@ -182,6 +186,7 @@ async fn dispatch(cli: &Cli) -> Result<u8, Failure> {
         Verb::Apply(verb) => verb.run(&cli.global).await,
         Verb::Destroy(verb) => verb.run(&cli.global).await,
         Verb::Outputs(verb) => verb.run(&cli.global).await,
+        Verb::Send(verb) => verb.run(&cli.global).await,
         #[cfg(feature = "sandbox")]
         Verb::Sandbox(verb) => verb.run(&cli.global).await,
     }

@@ -33,6 +33,7 @@ mod variables;
 mod yaml;
 
 pub use load::{Overrides, load};
+pub(crate) use nearest::suggestion;
 pub use problem::{Problem, Problems};
 pub use quantity::parse_duration;
 

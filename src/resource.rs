@@ -25,6 +25,7 @@ mod topic;
 mod worker_configuration;
 
 pub use ownership::Tags;
+pub use rest_api::Door;
 
 /// What every kind works with.
 #[derive(Clone, Debug)]

@@ -61,6 +61,8 @@ pub struct Clients {
     pub partition: String,
     /// Where the sandbox listens, where that is what is talked to.
     pub sandbox: Option<String>,
+    /// Who they all are; for calls of what is no AWS service. Each question may be a call of STS or of SSO.
+    pub credentials: Option<SharedCredentialsProvider>,
 }
 
 /// Why there are no clients.
@@ -136,6 +138,7 @@ impl Clients {
                 Endpoint::Sandbox { url, .. } => Some(url.clone()),
                 Endpoint::Aws { .. } => None,
             },
+            credentials: config.credentials_provider(),
         })
     }
 }

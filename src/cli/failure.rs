@@ -13,6 +13,8 @@ pub(super) const CHANGES: u8 = 2;
 pub(super) const USAGE: u8 = 64;
 /// Refused as unsafe.
 pub(super) const REFUSED: u8 = 3;
+/// What shells say of a command that SIGINT ended.
+pub(super) const INTERRUPTED: u8 = 130;
 const FAILED: u8 = 1;
 const INVALID: u8 = 65;
 
@@ -31,6 +33,8 @@ pub(super) enum Failure {
     Unread(Vec<Unread>),
     /// Steps failed; what else happened has been told.
     Steps(Vec<StepFailed>),
+    /// Records were not acknowledged; what became of them has been told.
+    Unacknowledged(String),
     /// The user stopped it.
     Interrupted,
     /// Anything else.
@@ -44,9 +48,8 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::Invalid(_) => INVALID,
             Self::Refused(_) | Self::RefusedSteps(_) => REFUSED,
-            Self::Unread(_) | Self::Steps(_) | Self::Failed(_) => FAILED,
-            // What shells say of a command that SIGINT ended.
-            Self::Interrupted => 130,
+            Self::Unread(_) | Self::Steps(_) | Self::Unacknowledged(_) | Self::Failed(_) => FAILED,
+            Self::Interrupted => INTERRUPTED,
         }
     }
 }

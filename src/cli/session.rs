@@ -20,6 +20,14 @@ pub(super) struct Session {
     style: render::Style,
 }
 
+/// A manifest, and the AWS that it is for.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) manifest: Manifest,
+    pub(super) context: Arc<Context>,
+    home: Home,
+}
+
 /// What keeps the sandbox alive.
 #[derive(Debug)]
 enum Home {
@@ -61,6 +69,31 @@ impl Session {
 
     /// The same for a manifest that has been read.
     pub(super) async fn of(manifest: Manifest, global: &Global, purpose: Purpose) -> Result<Self, Failure> {
+        let Connection { manifest, context, home } = Connection::of(manifest, global).await?;
+        let graph = resource::graph(&manifest, &context, purpose).await?;
+        Ok(Self { manifest, graph, home, style: global.style() })
+    }
+
+    /// Reads everything that the graph names.
+    pub(super) async fn observe(&self) -> Result<Snapshot, Failure> {
+        let _progress = render::reading(self.graph.in_order().len(), self.style);
+        observe(&self.graph).await.map_err(Failure::Unread)
+    }
+
+    /// Lets go of what the session holds.
+    pub(super) async fn close(self) {
+        self.home.close().await;
+    }
+
+    /// Whether everything that was made is only to be reached while a command runs.
+    pub(super) fn is_inside(&self) -> bool {
+        !matches!(self.home, Home::Elsewhere)
+    }
+}
+
+impl Connection {
+    /// Connects to the AWS of a manifest that has been read, or starts it.
+    pub(super) async fn of(manifest: Manifest, global: &Global) -> Result<Self, Failure> {
         let style = global.style();
         render::warnings(&manifest.warnings, style);
         let (endpoint, home) = match manifest.target {
@@ -74,28 +107,27 @@ impl Session {
         check_account(&manifest, &clients)?;
         let tags = Tags::new(&manifest.name, &manifest.environment, &manifest.digest, expiry(&manifest));
         let context = Arc::new(Context { clients, tags });
-        let graph = resource::graph(&manifest, &context, purpose).await?;
-        Ok(Self { manifest, graph, home, style })
+        Ok(Self { manifest, context, home })
     }
 
-    /// Reads everything that the graph names.
-    pub(super) async fn observe(&self) -> Result<Snapshot, Failure> {
-        let _progress = render::reading(self.graph.in_order().len(), self.style);
-        observe(&self.graph).await.map_err(Failure::Unread)
-    }
-
-    /// Lets go of what the session holds.
+    /// Lets go of what the connection holds.
     pub(super) async fn close(self) {
-        match self.home {
-            Home::Elsewhere => {}
-            #[cfg(feature = "sandbox")]
-            Home::Inside(sandbox) => sandbox.stop().await,
-        }
+        self.home.close().await;
     }
 
     /// Whether everything that was made is only to be reached while a command runs.
     pub(super) fn is_inside(&self) -> bool {
         !matches!(self.home, Home::Elsewhere)
+    }
+}
+
+impl Home {
+    async fn close(self) {
+        match self {
+            Self::Elsewhere => {}
+            #[cfg(feature = "sandbox")]
+            Self::Inside(sandbox) => sandbox.stop().await,
+        }
     }
 }
 

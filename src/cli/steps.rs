@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
-use super::failure::Failure;
+use tokio::task::JoinHandle;
+
+use super::failure::{Failure, INTERRUPTED};
 use super::render;
 use crate::engine::Outputs;
 use crate::engine::execute::{self, Report, Stop};
@@ -34,19 +36,29 @@ pub(super) async fn execute(
     let stop = Stop::default();
     let mut progress = render::Progress::new(plan, style);
     let watched = stop.clone();
-    let watch = tokio::spawn(async move {
-        if interrupted().await.is_ok() {
-            watched.ask();
-            render::note("stopping: what runs now is brought to its end; once more ends it at once", style);
-        }
-        if interrupted().await.is_ok() {
-            std::process::exit(i32::from(Failure::Interrupted.code()));
-        }
-    });
+    let stopping = "stopping: what runs now is brought to its end; once more ends it at once";
+    let watch = watch(move || watched.ask(), stopping, style);
     let report = execute::execute(graph, plan, known, &stop, |event| progress.tell(event)).await;
     watch.abort();
     progress.end();
     Ok(report)
+}
+
+/// Waits for Ctrl-C. The first one is handed on, and told; the second ends this process.
+pub(super) fn watch(
+    stop: impl FnOnce() + Send + 'static,
+    stopping: &'static str,
+    style: render::Style,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if interrupted().await.is_ok() {
+            stop();
+            render::note(stopping, style);
+        }
+        if interrupted().await.is_ok() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    })
 }
 
 /// How it ended, as the command ends.

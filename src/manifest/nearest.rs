@@ -14,7 +14,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// `; did you mean "x"?`, or else `; expected` and what is known.
-pub(super) fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
     nearest(word, candidates.clone()).map_or_else(
         || format!("expected {}", one_of(candidates)),
         |candidate| format!("did you mean \"{candidate}\"?"),

@@ -25,6 +25,7 @@ mod converge;
 mod cors;
 mod creation;
 mod deployment;
+mod door;
 mod keys;
 mod leftover;
 mod parts;
@@ -35,6 +36,8 @@ mod seen;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+
+pub use door::Door;
 
 /// The word before the slash of its address.
 const KIND: &str = "rest_api";

@@ -55,6 +55,19 @@ pub(super) fn above_what_moves(write: impl FnOnce()) {
     }
 }
 
+/// Lines that move, from now on.
+pub(super) fn shown() -> MultiProgress {
+    let bars = MultiProgress::new();
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = Some(bars.clone());
+    bars
+}
+
+/// They are gone again.
+pub(super) fn gone(bars: &MultiProgress) {
+    let _ = bars.clear();
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
 /// Shows an execution.
 pub(crate) struct Progress {
     titles: Vec<Title>,
@@ -119,8 +132,7 @@ impl Progress {
         } else if style.json {
             Sink::Json
         } else if io::stderr().is_terminal() {
-            let bars = MultiProgress::new();
-            *BARS.lock().unwrap_or_else(PoisonError::into_inner) = Some(bars.clone());
+            let bars = shown();
             let total = bars.add(ProgressBar::new(plan.changes().count() as u64));
             if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} of {len} steps, {elapsed}") {
                 total.set_style(style);
@@ -151,8 +163,7 @@ impl Progress {
     pub(crate) fn end(self) {
         if let Sink::Terminal { bars, total, .. } = self.sink {
             total.finish_and_clear();
-            let _ = bars.clear();
-            *BARS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            gone(&bars);
         }
     }
 

@@ -1,4 +1,5 @@
-//! The API key and its usage plan, for `authorization: api_key`. The key's value is never asked for, nor kept.
+//! The API key and its usage plan, for `authorization: api_key`. Its value counts only for who
+//! calls the API, see [`super::Door`].
 
 use std::collections::BTreeSet;
 
@@ -47,7 +48,7 @@ impl RestApi {
     }
 
     /// What the plan and the key are called: like the API.
-    fn key_name(&self) -> &str {
+    pub(super) fn key_name(&self) -> &str {
         self.address.name()
     }
 

@@ -91,7 +91,7 @@ impl RestApi {
         self.owner_by_tags(tags) == Owner::Ours
     }
 
-    fn owner_by_tags(&self, tags: Option<&HashMap<String, String>>) -> Owner {
+    pub(super) fn owner_by_tags(&self, tags: Option<&HashMap<String, String>>) -> Owner {
         self.context.tags.owner(tags.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())))
     }
 

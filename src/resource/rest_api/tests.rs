@@ -39,6 +39,7 @@ fn clients(endpoint: &str) -> Clients {
         region: "us-east-1".to_owned(),
         partition: "aws".to_owned(),
         sandbox: None,
+        credentials: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn context(name: &str, environment: &str) -> Shared {
         region: "us-east-1".to_owned(),
         partition: "aws".to_owned(),
         sandbox: None,
+        credentials: None,
     };
     Arc::new(Context { clients, tags: Tags::new(name, environment, "digest", None) })
 }
