@@ -19,6 +19,7 @@ mod saved;
 mod send;
 mod session;
 mod steps;
+mod verify;
 
 use failure::Failure;
 
@@ -51,6 +52,8 @@ enum Verb {
     Outputs(outputs::Outputs),
     /// Post records to the invoke URL, and account for each of them.
     Send(send::Send),
+    /// Send a marked record to every topic, and see that it becomes an object in the bucket.
+    Verify(verify::Verify),
     /// The local AWS as a server with a fixed endpoint, for any AWS client.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Sandbox),
@@ -187,6 +190,7 @@ async fn dispatch(cli: &Cli) -> Result<u8, Failure> {
         Verb::Destroy(verb) => verb.run(&cli.global).await,
         Verb::Outputs(verb) => verb.run(&cli.global).await,
         Verb::Send(verb) => verb.run(&cli.global).await,
+        Verb::Verify(verb) => verb.run(&cli.global).await,
         #[cfg(feature = "sandbox")]
         Verb::Sandbox(verb) => verb.run(&cli.global).await,
     }

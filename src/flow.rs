@@ -6,8 +6,10 @@
 //! ```
 
 pub mod batch;
+pub mod diagnosis;
 pub mod lanes;
 pub mod post;
+pub mod probe;
 pub mod ranges;
 pub mod records;
 pub mod rejects;

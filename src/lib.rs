@@ -26,7 +26,8 @@
 //!
 //! cli ──▶ everything below
 //! resource ──▶ engine, manifest, aws, archive, iam_document
-//! engine, manifest, aws, flow, sandbox: none of them imports another one of these, nor anything above
+//! flow ──▶ aws, kafka
+//! engine, manifest, aws, kafka, sandbox: none of them imports another one of these, nor anything above
 //! archive, iam_document: leaves, that anyone may import
 //! ```
 //!
@@ -54,6 +55,7 @@ pub mod cli;
 pub mod engine;
 pub mod flow;
 pub mod iam_document;
+pub mod kafka;
 pub mod manifest;
 pub mod resource;
 #[cfg(feature = "sandbox")]

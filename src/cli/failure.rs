@@ -33,8 +33,8 @@ pub(super) enum Failure {
     Unread(Vec<Unread>),
     /// Steps failed; what else happened has been told.
     Steps(Vec<StepFailed>),
-    /// Records were not acknowledged; what became of them has been told.
-    Unacknowledged(String),
+    /// Records were not acknowledged, or did not come through; what became of them has been told.
+    Records(String),
     /// The user stopped it.
     Interrupted,
     /// Anything else.
@@ -48,7 +48,7 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::Invalid(_) => INVALID,
             Self::Refused(_) | Self::RefusedSteps(_) => REFUSED,
-            Self::Unread(_) | Self::Steps(_) | Self::Unacknowledged(_) | Self::Failed(_) => FAILED,
+            Self::Unread(_) | Self::Steps(_) | Self::Records(_) | Self::Failed(_) => FAILED,
             Self::Interrupted => INTERRUPTED,
         }
     }

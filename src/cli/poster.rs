@@ -1,21 +1,24 @@
 //! From a manifest's API to something that posts to it, with what the API wants to see.
 
 use super::failure::Failure;
-use super::session::Connection;
 use crate::flow::post::{Access, LONGEST_POST, Poster};
-use crate::manifest::Authorization;
-use crate::resource::Door;
+use crate::manifest::{Authorization, Manifest};
+use crate::resource::{Door, Shared};
 
 /// Posts to the invoke URL of the manifest's API. Where that asks for a key and none is given, API Gateway is asked.
-pub(super) async fn connect(connection: &Connection, api_key: Option<&str>) -> Result<Poster, Failure> {
-    let Some(api) = &connection.manifest.api else {
+pub(super) async fn connect(
+    manifest: &Manifest,
+    context: &Shared,
+    api_key: Option<&str>,
+) -> Result<Poster, Failure> {
+    let Some(api) = &manifest.api else {
         return Err(
             "the manifest declares no `api`, so there is no invoke URL to post to; declare one, and apply".into()
         );
     };
-    let door = Door::new(connection.context.clone(), api);
+    let door = Door::new(context.clone(), api);
     let url = door.invoke_url().await?;
-    let clients = &connection.context.clients;
+    let clients = &context.clients;
     let access = match api.authorization {
         Authorization::None => Access::Open,
         Authorization::AwsIam => Access::Signed {

@@ -21,12 +21,14 @@ mod progress;
 mod sandbox;
 mod sending;
 mod text;
+mod verifying;
 
 pub(super) use json::plan as plan_json;
 pub(super) use progress::{Progress, Reading};
 #[cfg(feature = "sandbox")]
 pub(super) use sandbox::{environment, sandbox_status, waiting_for_sandbox};
 pub(super) use sending::{Sending, sent};
+pub(super) use verifying::{Watching, verified};
 
 const RED: Ansi = AnsiColor::Red.on_default().bold();
 const YELLOW: Ansi = AnsiColor::Yellow.on_default();
@@ -214,7 +216,7 @@ pub(super) fn reading(count: usize, style: Style) -> Reading {
 pub(super) fn failure(failure: &Failure, style: Style) {
     if style.json {
         // What was done and what failed has been told, in one document.
-        if matches!(failure, Failure::Steps(_) | Failure::Unacknowledged(_) | Failure::Interrupted) {
+        if matches!(failure, Failure::Steps(_) | Failure::Records(_) | Failure::Interrupted) {
             return;
         }
         let _ =
@@ -226,10 +228,10 @@ pub(super) fn failure(failure: &Failure, style: Style) {
     }
 }
 
-fn errors(failure: &Failure) -> Vec<String> {
+pub(super) fn errors(failure: &Failure) -> Vec<String> {
     match failure {
         Failure::Usage(text) => vec![format!("{text}; see `pipeline --help`")],
-        Failure::Refused(text) | Failure::Unacknowledged(text) => vec![text.clone()],
+        Failure::Refused(text) | Failure::Records(text) => vec![text.clone()],
         Failure::Invalid(problems) => problems.iter().map(ToString::to_string).collect(),
         Failure::RefusedSteps(refusals) => refusals.iter().map(|refusal| format!("refused: {refusal}")).collect(),
         Failure::Unread(failures) => failures.iter().map(|failure| chain(failure)).collect(),

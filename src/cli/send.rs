@@ -118,7 +118,7 @@ impl Send {
         let chosen = Chosen::of(self, &manifest)?;
         let rejects = self.rejects.as_ref().map(|path| Rejects::append(path).map_err(|error| unwritable(path, &error)));
         let connection = Connection::of(manifest, global).await?;
-        let poster = poster::connect(&connection, self.api_key.as_deref()).await?;
+        let poster = poster::connect(&connection.manifest, &connection.context, self.api_key.as_deref()).await?;
         let source = chosen.open()?;
         render::note(&chosen.to_string(), style);
         let (lanes, settings) = (Lanes::new(chosen.topics(), self.limits()), self.settings(&chosen));
@@ -158,7 +158,7 @@ impl Send {
         match &summary.ending {
             Ending::Complete if summary.lost() == 0 => Ok(DONE),
             Ending::Stopped => Ok(INTERRUPTED),
-            ending => Err(Failure::Unacknowledged(match (ending, &self.rejects) {
+            ending => Err(Failure::Records(match (ending, &self.rejects) {
                 (Ending::Useless(why), _) => why.clone(),
                 (Ending::Unreadable(why), _) => format!("cannot read the rows to their end: {why}"),
                 (_, Some(path)) => {

@@ -16,6 +16,7 @@ use crate::resource::{self, Context, Purpose, Tags};
 pub(super) struct Session {
     pub(super) manifest: Manifest,
     pub(super) graph: Graph,
+    pub(super) context: Arc<Context>,
     home: Home,
     style: render::Style,
 }
@@ -71,7 +72,7 @@ impl Session {
     pub(super) async fn of(manifest: Manifest, global: &Global, purpose: Purpose) -> Result<Self, Failure> {
         let Connection { manifest, context, home } = Connection::of(manifest, global).await?;
         let graph = resource::graph(&manifest, &context, purpose).await?;
-        Ok(Self { manifest, graph, home, style: global.style() })
+        Ok(Self { manifest, graph, context, home, style: global.style() })
     }
 
     /// Reads everything that the graph names.
