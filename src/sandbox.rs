@@ -38,6 +38,7 @@ mod private;
 mod protocol;
 mod query;
 mod rest_json;
+mod rest_proxy;
 mod s3;
 mod services;
 mod signature;

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::broker::{self, Broker};
 use super::call::Refusal;
 use super::kafka::{self, Listener};
+use super::rest_proxy;
 use super::world::{INVOKE, PORTS, World};
 
 /// How often it looks at the clock.
@@ -28,6 +29,8 @@ const GATHER: Duration = Duration::from_millis(5);
 enum Part {
     /// A broker of a cluster, at a listener.
     Broker { cluster: String, id: i32, port: u16 },
+    /// The REST proxy, of which there is one.
+    RestProxy { port: u16 },
 }
 
 impl Part {
@@ -35,6 +38,7 @@ impl Part {
     fn address(&self) -> Option<(u16, String)> {
         match self {
             Self::Broker { id, port, .. } => Some((*port, format!("broker {id}"))),
+            Self::RestProxy { port } => Some((*port, "REST proxy".to_owned())),
         }
     }
 }
@@ -112,6 +116,7 @@ impl Plane {
             (Part::Broker { .. }, Some(listener), Some(broker)) => {
                 Some(self.tasks.spawn(broker::serve(listener, world, broker)))
             }
+            (Part::RestProxy { .. }, Some(listener), _) => Some(self.tasks.spawn(rest_proxy::serve(listener, world))),
             _ => None,
         }
     }
@@ -120,6 +125,7 @@ impl Plane {
     fn wanted(&self) -> Result<BTreeMap<Part, Option<Broker>>, Refusal> {
         let world = &self.world;
         let mut wanted = BTreeMap::new();
+        wanted.insert(Part::RestProxy { port: world.port("rest-proxy")? }, None);
         for cluster in kafka::active_clusters(world) {
             // The other listeners need TLS, which isn't here yet.
             if !Listener::of(&cluster).contains(&Listener::Plaintext) {
