@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use s3s::Body;
 use uuid::Uuid;
 
+use super::apigateway::invoke::{self, Gateway};
 use super::call::{Call, PathValues, Refusal};
 use super::knobs::{CallLog, CallRecord, Harm, timestamp};
 use super::listener::{Answer, Unanswered};
@@ -32,6 +33,8 @@ const TIMEOUT: Duration = Duration::from_secs(35);
 pub(crate) struct Front {
     pub(crate) world: Arc<World>,
     pub(crate) buckets: Buckets,
+    /// Answers calls of deployed APIs, which come with host names of their own.
+    pub(crate) gateway: Gateway,
     pub(crate) log: CallLog,
     pub(crate) endpoint: String,
 }
@@ -49,8 +52,13 @@ struct Asked {
 }
 
 impl Answer for Front {
-    async fn answer(&self, request: Request<Incoming>, _: SocketAddr) -> Result<Response<Body>, Unanswered> {
-        self.answer_service(request).await
+    async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Result<Response<Body>, Unanswered> {
+        let named = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let host = named.or_else(|| request.uri().host()).map(str::to_owned);
+        match host.as_deref().and_then(invoke::api_of_host) {
+            Some((api_id, region)) => Ok(self.gateway.answer(api_id, region, request, client).await),
+            None => self.answer_service(request).await,
+        }
     }
 }
 
