@@ -38,6 +38,7 @@ mod private;
 mod protocol;
 mod query;
 mod rest_json;
+mod rest_proxy;
 mod s3;
 mod services;
 mod signature;
@@ -51,6 +52,7 @@ pub use plane::Taken;
 pub use signature::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 pub use world::{Fault, Settings};
 
+use apigateway::invoke::Gateway;
 use front::Front;
 use knobs::CallLog;
 use plane::Plane;
@@ -181,7 +183,8 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
     let mut plane = Plane::new(Arc::clone(&world));
     let taken = plane.adjust().await;
     let plane = tokio::spawn(plane.run());
-    let front = Arc::new(Front { world, buckets, log, endpoint: endpoint.clone() });
+    let gateway = Gateway::new(Arc::clone(&world));
+    let front = Arc::new(Front { world, buckets, gateway, log, endpoint: endpoint.clone() });
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(listener::serve(listener, front, stopped));
     Ok(Sandbox { endpoint, moved, taken, stop: Some(stop), server, plane, home })

@@ -4,7 +4,7 @@
 //! What exists is kept in tables of the store (see [`tables`]): an API, each of its resources with their methods and
 //! integrations, gateway responses, stages, deployments and their snapshots are records of their own, so that a change
 //! writes little, and everything of an API goes in one transaction. What is live is only what a stage's deployment
-//! snapshot holds: [`live`](mod@live) reads it.
+//! snapshot holds: [`live`](mod@live) reads it, and [`invoke`] answers calls with it.
 //!
 //! Replies and messages follow the service's model and published recordings of the real service. Not part of it, and
 //! answered as unknown or refused by name: imports, authorizers, own models, request validators, custom domains, VPC
@@ -16,14 +16,14 @@ mod endpoint;
 mod gateway_responses;
 mod integration_responses;
 mod integrations;
+pub(crate) mod invoke;
 mod keys;
-#[cfg_attr(not(test), expect(dead_code, reason = "whoever answers calls of deployed APIs reads it"))]
-pub(crate) mod live;
+mod live;
 mod mapping;
 mod method_responses;
 mod method_settings;
 mod methods;
-pub(crate) mod model;
+mod model;
 mod page;
 mod patch;
 mod permissions;

@@ -1,5 +1,6 @@
 //! A request's way through the sandbox: which operation it is, who calls, what the knobs do to it, the answer, the record.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,10 @@ use hyper::body::{Bytes, Incoming};
 use s3s::Body;
 use uuid::Uuid;
 
+use super::apigateway::invoke::{self, Gateway};
 use super::call::{Call, PathValues, Refusal};
 use super::knobs::{CallLog, CallRecord, Harm, timestamp};
+use super::listener::{Answer, Unanswered};
 use super::permission;
 use super::private;
 use super::protocol::{Protocol, set_header};
@@ -30,19 +33,10 @@ const TIMEOUT: Duration = Duration::from_secs(35);
 pub(crate) struct Front {
     pub(crate) world: Arc<World>,
     pub(crate) buckets: Buckets,
+    /// Answers calls of deployed APIs, which come with host names of their own.
+    pub(crate) gateway: Gateway,
     pub(crate) log: CallLog,
     pub(crate) endpoint: String,
-}
-
-/// A call that is left without an answer.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unanswered {
-    /// The connection is closed.
-    #[error("the connection is closed without an answer")]
-    Closed,
-    /// The connection is reset.
-    #[error("the connection is reset without an answer")]
-    Reset,
 }
 
 /// What is known of a call before anything is done for it.
@@ -57,15 +51,22 @@ struct Asked {
     time: String,
 }
 
+impl Answer for Front {
+    async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Result<Response<Body>, Unanswered> {
+        let named = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let host = named.or_else(|| request.uri().host()).map(str::to_owned);
+        match host.as_deref().and_then(invoke::api_of_host) {
+            Some((api_id, region)) => Ok(self.gateway.answer(api_id, region, request, client).await),
+            None => self.answer_service(request).await,
+        }
+    }
+}
+
 impl Front {
-    /// Answers a request.
-    ///
-    /// # Errors
-    /// Where a fault is to leave it without an answer.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Unanswered> {
+    async fn answer_service(&self, request: Request<Incoming>) -> Result<Response<Body>, Unanswered> {
         let (came, time) = (Instant::now(), timestamp());
         let (parts, body) = request.into_parts();
-        let head = head(&parts);
+        let head = Head::of(&parts);
         let id = Uuid::new_v4().to_string();
         if head.path.starts_with(private::PREFIX) {
             return Ok(self.answer_privately(head, body, &id).await);
@@ -239,24 +240,6 @@ impl Front {
             status,
             duration_ms: asked.came.elapsed().as_millis() as u64,
         });
-    }
-}
-
-fn head(parts: &Parts) -> Head {
-    let value = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let mut headers: Vec<(String, String)> =
-        parts.headers.iter().map(|(name, text)| (name.as_str().to_owned(), value(text))).collect();
-    // HTTP/2 has the host in the request line.
-    if !parts.headers.contains_key(http::header::HOST)
-        && let Some(authority) = parts.uri.authority()
-    {
-        headers.push(("host".to_owned(), authority.to_string()));
-    }
-    Head {
-        method: parts.method.as_str().to_owned(),
-        path: parts.uri.path().to_owned(),
-        query: decode_query(parts.uri.query().unwrap_or_default()),
-        headers,
     }
 }
 

@@ -16,9 +16,11 @@ pub(crate) use clusters::Cluster;
 pub(crate) use creation::declare_cluster;
 pub(super) use permissions::needs;
 pub(crate) use topics::{
-    Change, Configs, Content, Fault, View, change, create_topic, delete_topic, in_force, replica, topic, topics,
+    Change, Configs, Content, Fault, View, brokers, change, create_topic, delete_topic, in_force, replica, topic,
+    topics,
 };
 
+use std::cmp::Reverse;
 use std::io;
 
 use super::call::{Call, PathValues, Refusal, Reply, Route, at, names, route};
@@ -33,11 +35,14 @@ pub(crate) fn count(world: &World) -> (usize, usize) {
     (clusters.len(), topics)
 }
 
-/// The clusters of all regions whose brokers answer.
+/// The clusters of all regions whose brokers answer, the one that was created last first.
 pub(crate) fn active_clusters(world: &World) -> Vec<Cluster> {
     let now = now();
     let clusters = world.store.read(|transaction| transaction.list::<Cluster>(clusters::TABLE));
-    clusters.into_iter().map(|(_, cluster)| cluster).filter(|cluster| cluster.state(now) == Some("ACTIVE")).collect()
+    let mut active: Vec<Cluster> =
+        clusters.into_iter().map(|(_, cluster)| cluster).filter(|it| it.state(now) == Some("ACTIVE")).collect();
+    active.sort_by_key(|cluster| Reverse(cluster.created));
+    active
 }
 
 /// Removes the records of topics that aren't there any more.

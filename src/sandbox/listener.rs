@@ -1,39 +1,64 @@
 //! The listener: connections, and how they end.
 
+use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use s3s::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-
-use super::front::{Front, Unanswered};
 
 /// How long calls that are under way may take to end when the sandbox stops.
 const LAST_CALLS: Duration = Duration::from_secs(1);
 /// What `accept` may fail with is about one connection, or a shortage of descriptors that passes.
 pub(crate) const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(10);
 
-/// Serves until it is told to stop, or nobody is left who could tell.
-pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, mut stop: oneshot::Receiver<()>) {
+/// Whoever answers what comes over HTTP.
+pub(crate) trait Answer: Send + Sync + 'static {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// Where it is to be left without an answer.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> impl Future<Output = Result<Response<Body>, Unanswered>> + Send;
+}
+
+/// A call that is left without an answer.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// The connection is closed.
+    #[error("the connection is closed without an answer")]
+    Closed,
+    /// The connection is reset.
+    #[error("the connection is reset without an answer")]
+    Reset,
+}
+
+/// Serves until `stop` comes.
+pub(crate) async fn serve<R>(listener: TcpListener, server: Arc<impl Answer>, stop: impl Future<Output = R>) {
+    let mut stop = std::pin::pin!(stop);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(converse(stream, Arc::clone(&front), graceful.watcher()));
+                Ok((stream, client)) => {
+                    connections.spawn(converse(stream, client, Arc::clone(&server), graceful.watcher()));
                 }
                 Err(_) => tokio::time::sleep(AFTER_FAILED_ACCEPT).await,
             },
@@ -47,23 +72,23 @@ pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, mut stop: on
     let _ = tokio::time::timeout(LAST_CALLS, graceful.shutdown()).await;
 }
 
-async fn converse(stream: TcpStream, front: Arc<Front>, watcher: Watcher) {
+async fn converse(stream: TcpStream, client: SocketAddr, server: Arc<impl Answer>, watcher: Watcher) {
     // Small requests and replies go back and forth: waiting to fill packets would only cost time.
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
     let stream = Resettable { stream, reset: Arc::clone(&reset) };
     let service = service_fn(move |request: Request<Incoming>| {
-        let (front, reset) = (Arc::clone(&front), Arc::clone(&reset));
+        let (server, reset) = (Arc::clone(&server), Arc::clone(&reset));
         async move {
-            let answer = front.answer(request).await;
+            let answer = server.answer(request, client).await;
             if matches!(answer, Err(Unanswered::Reset)) {
                 reset.store(true, Ordering::Relaxed);
             }
             answer
         }
     });
-    let server = auto::Builder::new(TokioExecutor::new());
-    let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     // A client that goes away in the middle is not an error of ours.
     let _ = watcher.watch(connection).await;
 }

@@ -13,9 +13,11 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use super::apigateway::invoke;
 use super::broker::{self, Broker};
 use super::call::Refusal;
 use super::kafka::{self, Listener};
+use super::rest_proxy;
 use super::world::{INVOKE, PORTS, World};
 
 /// How often it looks at the clock.
@@ -28,6 +30,10 @@ const GATHER: Duration = Duration::from_millis(5);
 enum Part {
     /// A broker of a cluster, at a listener.
     Broker { cluster: String, id: i32, port: u16 },
+    /// The REST proxy, of which there is one.
+    RestProxy { port: u16 },
+    /// The invoke URL of a REST API.
+    Invoke { api: String, port: u16 },
 }
 
 impl Part {
@@ -35,6 +41,8 @@ impl Part {
     fn address(&self) -> Option<(u16, String)> {
         match self {
             Self::Broker { id, port, .. } => Some((*port, format!("broker {id}"))),
+            Self::RestProxy { port } => Some((*port, "REST proxy".to_owned())),
+            Self::Invoke { api, port } => Some((*port, format!("REST API {api}"))),
         }
     }
 }
@@ -112,6 +120,10 @@ impl Plane {
             (Part::Broker { .. }, Some(listener), Some(broker)) => {
                 Some(self.tasks.spawn(broker::serve(listener, world, broker)))
             }
+            (Part::RestProxy { .. }, Some(listener), _) => Some(self.tasks.spawn(rest_proxy::serve(listener, world))),
+            (Part::Invoke { api, .. }, Some(listener), _) => {
+                Some(self.tasks.spawn(invoke::serve(listener, world, api.clone())))
+            }
             _ => None,
         }
     }
@@ -120,6 +132,13 @@ impl Plane {
     fn wanted(&self) -> Result<BTreeMap<Part, Option<Broker>>, Refusal> {
         let world = &self.world;
         let mut wanted = BTreeMap::new();
+        wanted.insert(Part::RestProxy { port: world.port("rest-proxy")? }, None);
+        // Whoever asks for an API's address reserves its port.
+        let ports: Vec<(String, u16)> = world.store.read(|transaction| transaction.list_prefix(PORTS, INVOKE, ""));
+        wanted.extend(ports.into_iter().map(|(name, port)| {
+            let api = name[INVOKE.len()..].to_owned();
+            (Part::Invoke { api, port }, None)
+        }));
         for cluster in kafka::active_clusters(world) {
             // The other listeners need TLS, which isn't here yet.
             if !Listener::of(&cluster).contains(&Listener::Plaintext) {

@@ -1,7 +1,9 @@
 """Waiting until something is so, and checking that replies have only what botocore's models know."""
 
 import json
+import socket
 import time
+import urllib.parse
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +17,18 @@ def eventually(read, holds, seconds=15):
             return reading
         assert time.monotonic() < deadline, reading
         time.sleep(0.05)
+
+
+def answering(url, seconds=15):
+    """The URL of a server, once it takes connections."""
+    address = urllib.parse.urlsplit(url)
+    eventually(lambda: _connects(address.hostname, address.port), bool, seconds)
+    return url
+
+
+def _connects(host, port):
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 def once_known(call, seconds=15):

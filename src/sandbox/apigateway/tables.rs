@@ -23,7 +23,7 @@ use crate::sandbox::call::Refusal;
 use crate::sandbox::store::Transaction;
 use crate::sandbox::world::{INVOKE, PORTS};
 
-const APIS: &str = "apigateway/apis";
+pub(super) const APIS: &str = "apigateway/apis";
 const RESOURCES: &str = "apigateway/resources";
 const GATEWAY_RESPONSES: &str = "apigateway/gateway-responses";
 pub(super) const DEPLOYMENTS: &str = "apigateway/deployments";

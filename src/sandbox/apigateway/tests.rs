@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::live::{live, may_call};
+use super::live::{Pointer, may_call, pointer, snapshot};
 use super::{handle, operation};
 use crate::sandbox::call::{Call, Refusal};
 use crate::sandbox::store::Store;
@@ -204,16 +204,16 @@ fn a_deployment_is_a_snapshot_and_a_stage_keeps_it() {
     let target = "http://other.example/{proxy}";
     done(&world, "PATCH", &format!("{method}/integration"), patch("replace", "/uri", target));
     let uri = |world| {
-        let live = live(world, id, "dev").unwrap();
-        let method = live.snapshot.paths["/{proxy+}"]["ANY"].clone();
+        let Pointer { deployment_id, .. } = pointer(world, id, "dev").unwrap();
+        let method = snapshot(world, id, &deployment_id).unwrap().paths["/{proxy+}"]["ANY"].clone();
         method.method_integration.unwrap().uri.unwrap()
     };
     assert_eq!(uri(&world), "http://backend.example:8082/{proxy}");
     done(&world, "POST", &deployments, json!({ "stageName": "dev", "variables": { "a": "b" } }));
     assert_eq!(uri(&world), target);
-    assert_eq!(live(&world, id, "dev").unwrap().variables["a"], "b");
+    assert_eq!(pointer(&world, id, "dev").unwrap().variables["a"], "b");
 
-    let second = live(&world, id, "dev").unwrap().deployment_id;
+    let second = pointer(&world, id, "dev").unwrap().deployment_id;
     let in_use = refused(&world, "DELETE", &format!("{deployments}/{second}"), Value::Null);
     assert_eq!(in_use, "BadRequestException: Active stages pointing to this deployment must be moved or deleted");
     let first = format!("{deployments}/{}", first["id"].as_str().unwrap());
@@ -222,7 +222,7 @@ fn a_deployment_is_a_snapshot_and_a_stage_keeps_it() {
     assert_eq!(send(&world, "DELETE", &first, &Value::Null).unwrap().0, 202);
 
     assert_eq!(send(&world, "DELETE", &at, &Value::Null).unwrap().0, 202);
-    assert!(live(&world, id, "dev").is_none());
+    assert!(pointer(&world, id, "dev").is_none());
 }
 
 #[test]

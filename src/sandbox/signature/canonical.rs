@@ -1,5 +1,6 @@
 //! The canonical request: what of a request is signed, in the one form in which it is.
 
+use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What of a request is signed, beside its body.
@@ -16,6 +17,25 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// What is signed of a request.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let value = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut headers: Vec<(String, String)> =
+            parts.headers.iter().map(|(name, text)| (name.as_str().to_owned(), value(text))).collect();
+        // HTTP/2 has the host in the request line.
+        if !parts.headers.contains_key(http::header::HOST)
+            && let Some(authority) = parts.uri.authority()
+        {
+            headers.push(("host".to_owned(), authority.to_string()));
+        }
+        Self {
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+            query: decode_query(parts.uri.query().unwrap_or_default()),
+            headers,
+        }
+    }
+
     /// The first value of a header, by its lower-case name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
