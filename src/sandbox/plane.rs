@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::broker::{self, Broker};
 use super::call::Refusal;
+use super::connect;
 use super::kafka::{self, Listener};
 use super::world::{INVOKE, PORTS, World};
 
@@ -28,6 +29,8 @@ const GATHER: Duration = Duration::from_millis(5);
 enum Part {
     /// A broker of a cluster, at a listener.
     Broker { cluster: String, id: i32, port: u16 },
+    /// The worker of a connector, as the connector is in one of its versions.
+    Worker { connector: String, version: String },
 }
 
 impl Part {
@@ -35,6 +38,7 @@ impl Part {
     fn address(&self) -> Option<(u16, String)> {
         match self {
             Self::Broker { id, port, .. } => Some((*port, format!("broker {id}"))),
+            Self::Worker { .. } => None,
         }
     }
 }
@@ -112,6 +116,7 @@ impl Plane {
             (Part::Broker { .. }, Some(listener), Some(broker)) => {
                 Some(self.tasks.spawn(broker::serve(listener, world, broker)))
             }
+            (Part::Worker { connector, .. }, _, _) => Some(self.tasks.spawn(connect::work(world, connector.clone()))),
             _ => None,
         }
     }
@@ -120,6 +125,8 @@ impl Plane {
     fn wanted(&self) -> Result<BTreeMap<Part, Option<Broker>>, Refusal> {
         let world = &self.world;
         let mut wanted = BTreeMap::new();
+        let connectors = connect::running(world).into_iter();
+        wanted.extend(connectors.map(|(connector, version)| (Part::Worker { connector, version }, None)));
         for cluster in kafka::active_clusters(world) {
             // The other listeners need TLS, which isn't here yet.
             if !Listener::of(&cluster).contains(&Listener::Plaintext) {
