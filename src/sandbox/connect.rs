@@ -12,12 +12,18 @@ mod health;
 mod operations;
 mod permissions;
 mod plugins;
+mod properties;
 mod tags;
 mod things;
 mod updates;
+mod worker;
 mod worker_configurations;
 
+pub(crate) use connectors::running;
 pub(super) use permissions::needs;
+pub(crate) use worker::work;
+
+use serde_json::{Value, json};
 
 use super::call::{Call, PathValues, Refusal, Reply, Route, at, names, route};
 use super::world::World;
@@ -36,6 +42,29 @@ pub(crate) fn sweep(world: &World) -> Result<(), Refusal> {
         things::sweep::<worker_configurations::WorkerConfiguration>(transaction);
         Ok(())
     })
+}
+
+/// The last lines of the log of a connector's workers: of the one that was created last, where several regions have one
+/// of that name.
+///
+/// # Errors
+/// Where the log can't be read.
+pub(crate) fn worker_log(world: &World, name: &str, lines: usize) -> Result<Option<Value>, Refusal> {
+    let Some(connector) = connectors::latest(world, name) else { return Ok(None) };
+    let file = worker::log::file(world, &connector);
+    let lines = worker::log::last_lines(&file, lines)?;
+    Ok(Some(json!({"connectorArn": connector.arn, "file": file, "lines": lines})))
+}
+
+/// Removes the logs of all workers.
+///
+/// # Errors
+/// Where they can't be removed.
+pub(crate) fn forget_worker_logs(world: &World) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(worker::log::folder(world)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// From botocore's `kafkaconnect/2021-09-14/service-2.json`.

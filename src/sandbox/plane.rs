@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::apigateway::invoke;
 use super::broker::{self, Broker};
 use super::call::Refusal;
+use super::connect;
 use super::kafka::{self, Listener};
 use super::rest_proxy;
 use super::world::{INVOKE, PORTS, World};
@@ -34,6 +35,8 @@ enum Part {
     RestProxy { port: u16 },
     /// The invoke URL of a REST API.
     Invoke { api: String, port: u16 },
+    /// The worker of a connector, as the connector is in one of its versions.
+    Worker { connector: String, version: String },
 }
 
 impl Part {
@@ -43,6 +46,7 @@ impl Part {
             Self::Broker { id, port, .. } => Some((*port, format!("broker {id}"))),
             Self::RestProxy { port } => Some((*port, "REST proxy".to_owned())),
             Self::Invoke { api, port } => Some((*port, format!("REST API {api}"))),
+            Self::Worker { .. } => None,
         }
     }
 }
@@ -124,6 +128,7 @@ impl Plane {
             (Part::Invoke { api, .. }, Some(listener), _) => {
                 Some(self.tasks.spawn(invoke::serve(listener, world, api.clone())))
             }
+            (Part::Worker { connector, .. }, _, _) => Some(self.tasks.spawn(connect::work(world, connector.clone()))),
             _ => None,
         }
     }
@@ -139,6 +144,8 @@ impl Plane {
             let api = name[INVOKE.len()..].to_owned();
             (Part::Invoke { api, port }, None)
         }));
+        let connectors = connect::running(world).into_iter();
+        wanted.extend(connectors.map(|(connector, version)| (Part::Worker { connector, version }, None)));
         for cluster in kafka::active_clusters(world) {
             // The other listeners need TLS, which isn't here yet.
             if !Listener::of(&cluster).contains(&Listener::Plaintext) {

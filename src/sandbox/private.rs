@@ -6,6 +6,7 @@
 //! | `GET /_sandbox/addresses`, `?api=ID` | the ports reserved on this machine; with `api`, one for that REST API too |
 //! | `GET /_sandbox/operations` | the names of the operations that it has, by service |
 //! | `GET /_sandbox/status` | where it listens, and how many things of each kind there are |
+//! | `GET /_sandbox/worker-log?connector=NAME`, `&lines=N` | the last lines of the log of a connector's workers |
 //! | `POST /_sandbox/reset` | forgets everything but its ports |
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub(crate) async fn handle(world: &World, endpoint: &str, call: &Call) -> Result
         ("GET", "addresses") => addresses(world, call),
         ("GET", "operations") => Ok(Reply::json(&services::operations().into_iter().collect::<BTreeMap<_, _>>())),
         ("GET", "status") => status(world, endpoint),
+        ("GET", "worker-log") => worker_log(world, call),
         ("POST", "reset") => reset(world).await,
         (method, path) => {
             Err(Refusal::new(404, "NotFound", format!("there is no private call {method} {PREFIX}{path}")))
@@ -113,9 +115,22 @@ fn status(world: &World, endpoint: &str) -> Result<Reply, Refusal> {
     })))
 }
 
+fn worker_log(world: &World, call: &Call) -> Result<Reply, Refusal> {
+    let name = call.query("connector").unwrap_or_default();
+    let lines = match call.query("lines").map(str::parse) {
+        None => 100,
+        Some(Ok(lines)) => lines,
+        Some(Err(_)) => return Err(Refusal::new(400, "BadRequest", "lines: expected a number")),
+    };
+    let log = connect::worker_log(world, name, lines)?
+        .ok_or_else(|| Refusal::new(404, "NotFound", format!("there is no connector '{name}'")))?;
+    Ok(Reply::json(&log))
+}
+
 async fn reset(world: &World) -> Result<Reply, Refusal> {
     world.store.retain(|table, name| table == PORTS && !name.starts_with(INVOKE))?;
     s3::remove_unreferenced(world)?;
     kafka::remove_unreferenced(world)?;
+    connect::forget_worker_logs(world)?;
     Ok(Reply::json(&json!({})))
 }

@@ -34,10 +34,14 @@ mod permissions;
 mod records;
 mod service;
 mod sums;
+mod uploads;
 
 pub(crate) use names::operation;
 pub(crate) use permissions::needs;
 pub(crate) use service::operations;
+#[cfg(test)]
+pub(crate) use uploads::tests::{contents, make_bucket};
+pub(crate) use uploads::{Upload, Uploaded, complete};
 
 /// A configuration of a bucket is a few tags.
 const LARGEST_CONFIGURATION: usize = 64 * 1024;

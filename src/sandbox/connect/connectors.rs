@@ -295,6 +295,50 @@ pub(super) fn delete(world: &World, path: &PathValues, call: &Call) -> Result<Re
     })
 }
 
+/// The connector of a name that was created last, in any region.
+pub(super) fn latest(world: &World, name: &str) -> Option<Connector> {
+    let now = now();
+    let connectors = world.store.read(|transaction| transaction.list::<Connector>(Connector::TABLE));
+    let connectors = connectors.into_iter().map(|(_, connector)| connector);
+    let there = connectors.filter(|connector| connector.name == name && connector.at(now).is_some());
+    there.max_by_key(|connector| connector.created)
+}
+
+/// The ARNs of the connectors of all regions that are RUNNING, each with its version: another one after each change.
+pub(crate) fn running(world: &World) -> Vec<(String, String)> {
+    let now = now();
+    let connectors = world.store.read(|transaction| transaction.list::<Connector>(Connector::TABLE));
+    let running = connectors.into_iter().filter_map(|(arn, connector)| match connector.at(now)? {
+        (State::Running, condition) => Some((arn, condition.version.clone())),
+        _ => None,
+    });
+    running.collect()
+}
+
+/// A connector that is RUNNING has FAILED. Nothing happens to one that something was done to meanwhile.
+///
+/// # Errors
+/// Where it can't be written.
+pub(super) fn fail(world: &World, failed: &Connector, why: StateDescription) -> Result<(), Refusal> {
+    world.store.transact(|transaction| {
+        let now = now();
+        let version = |connector: &Connector| connector.at(now).map(|(_, condition)| condition.version.clone());
+        let Ok((mut connector, State::Running)) = things::find::<Connector>(transaction, &failed.arn) else {
+            return Ok(());
+        };
+        if version(&connector) != version(failed) {
+            return Ok(());
+        }
+        if let Some((_, condition)) = connector.at(now) {
+            let condition = Condition { state: State::Failed, description: Some(why), ..condition.clone() };
+            connector.condition = condition;
+            connector.pending = None;
+        }
+        transaction.put(Connector::TABLE, &failed.arn, &connector)?;
+        Ok(())
+    })
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 pub(super) mod tests {

@@ -18,8 +18,10 @@ use super::connectors::{Connector, Settings, StateDescription};
 use super::creation::SERVICE;
 use super::plugins;
 use super::things;
+use super::worker::{DEFAULT_REGION, Sink};
 use super::worker_configurations::WorkerConfiguration;
 use classes::CONNECTOR;
+pub(super) use permissions::require;
 
 use crate::sandbox::call::Refusal;
 use crate::sandbox::iam::{self, Assumption};
@@ -28,7 +30,7 @@ use crate::sandbox::s3;
 use crate::sandbox::world::{ACCOUNT, World};
 
 /// The classes of this connector are known well enough to look at what it is configured with.
-const S3_SINK: &str = "io.confluent.connect.s3.S3SinkConnector";
+pub(super) const S3_SINK: &str = "io.confluent.connect.s3.S3SinkConnector";
 
 /// A connector, with the settings that it is to have.
 struct Subject<'a> {
@@ -37,8 +39,8 @@ struct Subject<'a> {
     settings: &'a Settings,
     cluster: Cluster,
     classes: Classes,
-    /// The connector's configuration over that of its workers, as Kafka Connect has it for converters.
-    effective: BTreeMap<String, String>,
+    /// The configuration of its workers.
+    worker: BTreeMap<String, String>,
 }
 
 type Finding = Result<(), StateDescription>;
@@ -55,18 +57,18 @@ pub(super) fn examine(world: &World, connector: &Connector, settings: &Settings)
         Ok(cluster) => cluster,
         Err(fault) => return Ok(Err(fault)),
     };
-    let mut effective = match &settings.worker_configuration {
+    let worker = match &settings.worker_configuration {
         Some(used) => {
             world.store.read(|transaction| things::find::<WorkerConfiguration>(transaction, &used.arn))?.0.properties()
         }
         None => BTreeMap::new(),
     };
-    effective.extend(settings.configuration.clone());
     let classes = plugins::classes(world, &settings.plugin.arn);
-    Ok(Subject { world, connector, settings, cluster, classes, effective }.examine())
+    Ok(Subject { world, connector, settings, cluster, classes, worker }.examine())
 }
 
-fn check_trust(world: &World, connector: &Connector) -> Finding {
+/// Whether MSK Connect may assume the role of a connector.
+pub(super) fn check_trust(world: &World, connector: &Connector) -> Finding {
     let role = &connector.fixed.role;
     match iam::service_may_assume(world, role, SERVICE, ACCOUNT, &connector.arn) {
         Assumption::Allowed => Ok(()),
@@ -81,7 +83,13 @@ fn check_trust(world: &World, connector: &Connector) -> Finding {
 }
 
 /// The cluster behind the bootstrap servers, where it listens there as the connector means to talk to it.
-fn reach_cluster(world: &World, connector: &Connector) -> Result<Result<Cluster, StateDescription>, Refusal> {
+///
+/// # Errors
+/// Where the sandbox itself fails.
+pub(super) fn reach_cluster(
+    world: &World,
+    connector: &Connector,
+) -> Result<Result<Cluster, StateDescription>, Refusal> {
     let servers = connector.fixed.bootstrap_servers();
     let fault = |why: String| Err(StateDescription::new("InvalidInput.InvalidBootstrapServers", why));
     let Some((cluster, listener)) = kafka::cluster_behind(world, &connector.region, servers)? else {
@@ -127,7 +135,7 @@ impl Subject<'_> {
 
     /// The full name of the connector's class.
     fn class(&self) -> String {
-        self.full_name(CONNECTOR, self.get("connector.class").unwrap_or_default())
+        classes::full_name(&self.classes, CONNECTOR, self.get("connector.class").unwrap_or_default())
     }
 
     fn is_s3_sink(&self) -> bool {
@@ -141,7 +149,7 @@ impl Subject<'_> {
 
     fn check_bucket(&self) -> Finding {
         let bucket = self.get("s3.bucket.name").unwrap_or_default();
-        let region = self.get("s3.region").unwrap_or(configuration::DEFAULT_S3_REGION);
+        let region = self.get("s3.region").unwrap_or(DEFAULT_REGION);
         match s3::bucket_region(self.world, bucket) {
             None => Err(invalid(format!("Non-existent S3 bucket: {bucket}"))),
             Some(found) if found == region => Ok(()),
@@ -150,6 +158,21 @@ impl Subject<'_> {
             ))),
         }
     }
+}
+
+/// The full name of a connector's class.
+pub(super) fn class(world: &World, settings: &Settings) -> String {
+    let name = settings.configuration.get("connector.class").map_or("", |name| name.trim());
+    classes::full_name(&plugins::classes(world, &settings.plugin.arn), CONNECTOR, name)
+}
+
+/// All that is wrong with the configuration of a connector of some class, in Kafka Connect's words.
+pub(super) fn invalid_configuration(faults: &[String], class: &str) -> StateDescription {
+    invalid(format!(
+        "Connector configuration is invalid and contains the following {} error(s):\n{}\nYou can also find the above list of errors at the endpoint `/connector-plugins/{class}/config/validate`",
+        faults.len(),
+        faults.join("\n"),
+    ))
 }
 
 /// A configuration that the connector doesn't take, in AWS's words.

@@ -53,6 +53,22 @@ pub(crate) fn role_allows(world: &World, role_arn: &str, action: &str, resource:
     .unwrap_or(false)
 }
 
+/// The first of some resources that the policies of a role don't let it do something to, with one look at the policies
+/// for all of them.
+pub(crate) fn first_denied<'r>(
+    world: &World,
+    role_arn: &str,
+    action: &str,
+    resources: &'r [String],
+) -> Option<&'r String> {
+    let denied = look(world, |transaction| {
+        let role = Role::by_arn(transaction, role_arn)?;
+        let (policies, context) = (Policies::of(transaction, &role), about(&role));
+        Some(resources.iter().find(|resource| policies.grant(action, resource, &context).is_err()))
+    });
+    denied.unwrap_or(resources.first())
+}
+
 /// Why a caller may not do something; `None` for one who may. The sandbox's own user may do everything; the session of a
 /// role may do what the role's policies allow; nobody else may do anything. `asked` has the condition keys of the
 /// request.
@@ -151,7 +167,7 @@ fn about(role: &Role) -> Context {
     role.tags.iter().fold(context, |context, tag| context.with(&format!("aws:PrincipalTag/{}", tag.key), &tag.value))
 }
 
-/// What the policies of a role say. A permissions boundary allows nothing by itself, but what it doesn't allow isn't.
+/// What the policies of a role say.
 fn granted(
     transaction: &Transaction<'_>,
     role: &Role,
@@ -159,22 +175,35 @@ fn granted(
     resource: &str,
     context: &Context,
 ) -> Result<(), Denial> {
-    let question = Question { action, resource, who: &[], context };
-    let managed = |arn: &String| Policy::lookup(transaction, arn)?.document().map(str::to_owned);
-    let read = |text: String| Document::parse(&text, Kind::Identity).ok();
-    let documents: Vec<Document> =
-        role.inline.values().cloned().chain(role.attached.iter().filter_map(managed)).filter_map(read).collect();
-    let own = verdict(&documents, &question);
-    let within = match &role.boundary {
-        None => Verdict::Allowed,
-        // A boundary whose policy is gone allows nothing.
-        Some(boundary) => verdict(&managed(boundary).and_then(read), &question),
-    };
-    match (own, within) {
-        (Verdict::Denied, _) | (_, Verdict::Denied) => Err(Denial::Explicit),
-        (Verdict::Silent, _) => Err(Denial::Implicit),
-        (Verdict::Allowed, Verdict::Silent) => Err(Denial::OutsideBoundary),
-        (Verdict::Allowed, Verdict::Allowed) => Ok(()),
+    Policies::of(transaction, role).grant(action, resource, context)
+}
+
+/// The policies of a role. A permissions boundary allows nothing by itself, but what it doesn't allow isn't.
+struct Policies {
+    own: Vec<Document>,
+    /// The inner one is missing where the boundary's policy is gone, which then allows nothing.
+    boundary: Option<Option<Document>>,
+}
+
+impl Policies {
+    fn of(transaction: &Transaction<'_>, role: &Role) -> Self {
+        let managed = |arn: &String| Policy::lookup(transaction, arn)?.document().map(str::to_owned);
+        let read = |text: String| Document::parse(&text, Kind::Identity).ok();
+        let own = role.inline.values().cloned().chain(role.attached.iter().filter_map(managed)).filter_map(read);
+        let boundary = role.boundary.as_ref().map(|boundary| managed(boundary).and_then(read));
+        Self { own: own.collect(), boundary }
+    }
+
+    fn grant(&self, action: &str, resource: &str, context: &Context) -> Result<(), Denial> {
+        let question = Question { action, resource, who: &[], context };
+        let own = verdict(&self.own, &question);
+        let within = self.boundary.as_ref().map_or(Verdict::Allowed, |boundary| verdict(boundary, &question));
+        match (own, within) {
+            (Verdict::Denied, _) | (_, Verdict::Denied) => Err(Denial::Explicit),
+            (Verdict::Silent, _) => Err(Denial::Implicit),
+            (Verdict::Allowed, Verdict::Silent) => Err(Denial::OutsideBoundary),
+            (Verdict::Allowed, Verdict::Allowed) => Ok(()),
+        }
     }
 }
 

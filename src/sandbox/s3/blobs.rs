@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, SeekFrom};
+use std::io::{self, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,17 @@ impl Draft {
         self.blob.clone()
     }
 
+    /// Writes more of the contents; the first time makes their file.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(&self.path)?;
+        file.write_all(bytes)?;
+        self.blob.size += bytes.len() as u64;
+        Ok(())
+    }
+
     /// The contents now belong to a record.
     pub(super) fn keep(mut self) {
         self.kept = true;
@@ -83,10 +94,8 @@ impl Blobs {
         body: Option<StreamingBlob>,
         algorithm: Option<Algorithm>,
     ) -> Result<Draft, Refusal> {
-        let id = Uuid::new_v4().to_string();
-        let path = self.path(&id);
         // From here on a file may be there, also when this future is dropped half way.
-        let mut draft = Draft { path, blob: Blob { id, size: 0 }, md5: [0; 16], sum: None, kept: false };
+        let mut draft = self.draft();
         let mut file = BufWriter::with_capacity(CHUNK, tokio::fs::File::create(&draft.path).await?);
         let (mut md5, mut hasher) = (Md5::new(), algorithm.map(Hasher::new));
         let mut body = body.into_iter().map(StreamExt::boxed).next().unwrap_or_else(|| stream::empty().boxed());
@@ -102,6 +111,12 @@ impl Blobs {
         draft.md5 = md5.finalize();
         draft.sum = hasher.map(Hasher::finish);
         Ok(draft)
+    }
+
+    /// Contents of which nothing is written yet.
+    pub(super) fn draft(&self) -> Draft {
+        let id = Uuid::new_v4().to_string();
+        Draft { path: self.path(&id), blob: Blob { id, size: 0 }, md5: [0; 16], sum: None, kept: false }
     }
 
     /// A second file of the same contents.

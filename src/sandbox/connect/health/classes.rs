@@ -1,7 +1,7 @@
 //! The Java classes that a configuration names: whether they are there, in the plugin or in every worker, and whether
 //! the workers' Java can load them.
 
-use super::Subject;
+use super::{Classes, Subject};
 use crate::sandbox::config_def;
 
 /// What a class is for, with those that Kafka Connect 3.7 brings along.
@@ -84,15 +84,31 @@ struct Found {
     version: u16,
 }
 
-impl Subject<'_> {
-    /// The full name of a class, which may be named by its alias; the name itself where there is no such class.
-    pub(super) fn full_name(&self, part: Part, name: &str) -> String {
-        self.find(part, name).map_or_else(|| name.to_owned(), |found| found.name)
-    }
+/// The full name of a class of a plugin, which may be named by its alias; the name itself where there is no such class.
+pub(super) fn full_name(classes: &Classes, part: Part, name: &str) -> String {
+    find(classes, part, name).map_or_else(|| name.to_owned(), |found| found.name)
+}
 
+fn find(classes: &Classes, part: Part, name: &str) -> Option<Found> {
+    // A class within a class is in the file of that name; its outer class is known.
+    let outer = name.split('$').next().unwrap_or(name);
+    let has_package = outer.contains('.');
+    let fits = |full: &str| {
+        let simple = full.rsplit('.').next().unwrap_or(full);
+        let is_alias = || simple == outer || simple.strip_suffix(part.suffix) == Some(outer);
+        full == outer || (!has_package && !part.suffix.is_empty() && is_alias())
+    };
+    let own = classes.iter().find(|(full, _)| fits(full));
+    own.map(|(full, version)| Found { name: full.clone(), version: *version }).or_else(|| {
+        let built_in = part.package.iter().find(|full| fits(full))?;
+        Some(Found { name: (*built_in).to_owned(), version: 0 })
+    })
+}
+
+impl Subject<'_> {
     /// Whether the value of a key is a class that the workers can load.
     pub(super) fn class_fault(&self, part: Part, key: &str, name: &str) -> Option<String> {
-        match self.find(part, name) {
+        match find(&self.classes, part, name) {
             None => Some(config_def::invalid(key, name, &format!("Class {name} could not be found."))),
             Some(found) => self.version_fault(&found),
         }
@@ -101,7 +117,7 @@ impl Subject<'_> {
     /// The same for the connector itself, of which Kafka Connect tells in other words.
     pub(super) fn connector_fault(&self) -> Option<String> {
         let class = self.get("connector.class").unwrap_or_default();
-        if let Some(found) = self.find(CONNECTOR, class) {
+        if let Some(found) = find(&self.classes, CONNECTOR, class) {
             return self.version_fault(&found);
         }
         let available: Vec<&str> =
@@ -110,22 +126,6 @@ impl Subject<'_> {
             "Failed to find any class that implements Connector and which name matches {class}, available connectors are: {}",
             if available.is_empty() { "none".to_owned() } else { available.join(", ") }
         ))
-    }
-
-    fn find(&self, part: Part, name: &str) -> Option<Found> {
-        // A class within a class is in the file of that name; its outer class is known.
-        let outer = name.split('$').next().unwrap_or(name);
-        let has_package = outer.contains('.');
-        let fits = |full: &str| {
-            let simple = full.rsplit('.').next().unwrap_or(full);
-            let is_alias = || simple == outer || simple.strip_suffix(part.suffix) == Some(outer);
-            full == outer || (!has_package && !part.suffix.is_empty() && is_alias())
-        };
-        let own = self.classes.iter().find(|(full, _)| fits(full));
-        own.map(|(full, version)| Found { name: full.clone(), version: *version }).or_else(|| {
-            let built_in = part.package.iter().find(|full| fits(full))?;
-            Some(Found { name: (*built_in).to_owned(), version: 0 })
-        })
     }
 
     fn version_fault(&self, found: &Found) -> Option<String> {

@@ -3,110 +3,47 @@
 use std::collections::BTreeSet;
 
 use super::classes::{CONVERTER, OTHER, PREDICATE, Part, TRANSFORMATION};
-use super::{Finding, Subject, invalid};
-use crate::sandbox::config_def::{self, INT, Kind};
+use super::{Finding, Sink, Subject, invalid_configuration};
+use crate::sandbox::config_def;
+use crate::sandbox::connect::properties::{self, ANY_CONNECTOR, ANY_SINK};
 
-/// Confluent's default where `s3.region` is left out.
-pub(super) const DEFAULT_S3_REGION: &str = "us-west-2";
-
-/// `ConnectorConfig` of Kafka Connect.
-const ANY_CONNECTOR: &[(&str, Kind)] = &[
-    ("config.action.reload", Kind::OneOfAnyCase(&["NONE", "RESTART"])),
-    ("errors.log.enable", Kind::Boolean),
-    ("errors.log.include.messages", Kind::Boolean),
-    ("errors.retry.delay.max.ms", Kind::Long { min: i64::MIN }),
-    ("errors.retry.timeout", Kind::Long { min: i64::MIN }),
-    ("errors.tolerance", Kind::OneOf(&["none", "all"])),
-    ("tasks.max", Kind::Int { min: 1, max: INT }),
-];
-
-/// `SinkConnectorConfig` of Kafka Connect.
-const ANY_SINK: &[(&str, Kind)] = &[
-    ("errors.deadletterqueue.context.headers.enable", Kind::Boolean),
-    ("errors.deadletterqueue.topic.replication.factor", Kind::Short { min: i16::MIN as i64 }),
-];
-
-/// `S3SinkConnectorConfig`, and what it is built on.
-const S3_SINK: &[(&str, Kind)] = &[
-    ("behavior.on.null.values", Kind::OneOfAnyCase(&["ignore", "fail", "write"])),
-    ("filename.offset.zero.pad.width", Kind::Int { min: 0, max: INT }),
-    ("flush.size", Kind::Int { min: 1, max: INT }),
-    ("partition.duration.ms", Kind::Long { min: i64::MIN }),
-    ("retry.backoff.ms", Kind::Long { min: i64::MIN }),
-    ("rotate.interval.ms", Kind::Long { min: i64::MIN }),
-    ("rotate.schedule.interval.ms", Kind::Long { min: i64::MIN }),
-    ("s3.compression.level", Kind::Int { min: -1, max: 9 }),
-    ("s3.compression.type", Kind::OneOf(&["none", "gzip"])),
-    ("s3.part.retries", Kind::Int { min: 0, max: INT }),
-    ("s3.part.size", Kind::Int { min: 5_242_880, max: INT }),
-    ("s3.path.style.access.enabled", Kind::Boolean),
-    ("s3.retry.backoff.ms", Kind::Long { min: 0 }),
-    ("schema.cache.size", Kind::Int { min: i32::MIN as i64, max: INT }),
-    (
-        "schema.compatibility",
-        Kind::OneOf(&[
-            "NONE",
-            "BACKWARD",
-            "BACKWARD_TRANSITIVE",
-            "FORWARD",
-            "FORWARD_TRANSITIVE",
-            "FULL",
-            "FULL_TRANSITIVE",
-        ]),
-    ),
-    ("store.kafka.headers", Kind::Boolean),
-    ("store.kafka.keys", Kind::Boolean),
-];
-
-const S3_SINK_REQUIRED: [&str; 4] = ["s3.bucket.name", "flush.size", "storage.class", "format.class"];
 const S3_SINK_CLASSES: [&str; 3] = ["storage.class", "format.class", "partitioner.class"];
-
 const CONVERTERS: [&str; 3] = ["key.converter", "value.converter", "header.converter"];
-const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
-const TIME_BASED: &str = "io.confluent.connect.storage.partitioner.TimeBasedPartitioner";
 
 impl Subject<'_> {
     /// Looks for everything that is wrong with the configuration, which Kafka Connect tells at once.
     pub(super) fn check_configuration(&self) -> Finding {
-        let mut faults = self.typed_faults(ANY_CONNECTOR);
-        faults.extend(CONVERTERS.iter().flat_map(|key| self.converter_faults(key)));
+        let configuration = &self.settings.configuration;
+        let mut faults: Vec<String> = CONVERTERS.iter().filter_map(|key| self.converter_fault(key)).collect();
         faults.extend(self.list_faults("transforms", TRANSFORMATION));
         faults.extend(self.list_faults("predicates", PREDICATE));
         if self.is_sink() {
-            faults.extend(self.typed_faults(ANY_SINK));
             faults.extend(self.topic_choice_fault());
         }
         if self.is_s3_sink() {
-            faults.extend(self.s3_sink_faults());
+            faults.extend(S3_SINK_CLASSES.iter().filter_map(|key| self.class_fault(OTHER, key, self.get(key)?)));
+            // Also what the sandbox doesn't implement: better now than by a worker that does something else. Of a class
+            // that isn't there it has been told already.
+            let told = |fault: &String| {
+                let keys = S3_SINK_CLASSES.iter().chain(&CONVERTERS).map(|key| format!(" for configuration {key}: "));
+                keys.into_iter().any(|key| fault.contains(&key) && faults.iter().any(|told| told.contains(&key)))
+            };
+            let sink = Sink::of(configuration, &self.worker).err().unwrap_or_default();
+            let more: Vec<String> = sink.into_iter().filter(|fault| !told(fault)).collect();
+            faults.extend(more);
+        } else {
+            faults.extend(properties::faults(ANY_CONNECTOR, configuration));
+            if self.is_sink() {
+                faults.extend(properties::faults(ANY_SINK, configuration));
+            }
         }
-        if faults.is_empty() {
-            return Ok(());
-        }
-        Err(invalid(format!(
-            "Connector configuration is invalid and contains the following {} error(s):\n{}\nYou can also find the above list of errors at the endpoint `/connector-plugins/{}/config/validate`",
-            faults.len(),
-            faults.join("\n"),
-            self.class()
-        )))
-    }
-
-    /// What is wrong with the values of keys that have a type.
-    fn typed_faults(&self, definitions: &[(&str, Kind)]) -> Vec<String> {
-        let given = |key: &str| self.settings.configuration.get(key);
-        let faults = definitions.iter().filter_map(|(key, kind)| kind.check(key, given(key)?).err());
-        faults.collect()
+        if faults.is_empty() { Ok(()) } else { Err(invalid_configuration(&faults, &self.class())) }
     }
 
     /// A converter is the connector's own, or else its workers'.
-    fn converter_faults(&self, key: &str) -> Vec<String> {
-        let Some(name) = self.effective.get(key) else { return Vec::new() };
-        let mut faults: Vec<String> = self.class_fault(CONVERTER, key, name).into_iter().collect();
-        let schemas = format!("{key}.schemas.enable");
-        if let Some(value) = self.effective.get(&schemas).filter(|_| self.full_name(CONVERTER, name) == JSON_CONVERTER)
-        {
-            faults.extend(Kind::Boolean.check(&schemas, value).err());
-        }
-        faults
+    fn converter_fault(&self, key: &str) -> Option<String> {
+        let name = self.get(key).or_else(|| self.worker.get(key).map(String::as_str))?;
+        self.class_fault(CONVERTER, key, name)
     }
 
     /// What is wrong with a list of names that each have a class, as `transforms` do.
@@ -133,41 +70,6 @@ impl Subject<'_> {
             }
             _ => None,
         }
-    }
-
-    fn s3_sink_faults(&self) -> Vec<String> {
-        let absent = S3_SINK_REQUIRED.iter().filter(|key| self.get(key).is_none());
-        let mut faults: Vec<String> = absent.map(|key| config_def::missing(key)).collect();
-        faults.extend(self.typed_faults(S3_SINK));
-        faults.extend(S3_SINK_CLASSES.iter().filter_map(|key| self.class_fault(OTHER, key, self.get(key)?)));
-        let scheduled = self.get("rotate.schedule.interval.ms").is_some_and(|interval| interval != "-1");
-        if scheduled && self.get("timezone").is_none() {
-            faults.push("rotate.schedule.interval.ms needs timezone to be set".to_owned());
-        }
-        if self.get("partitioner.class") == Some(TIME_BASED) {
-            faults.extend(self.time_based_faults());
-        }
-        faults
-    }
-
-    /// What `TimeBasedPartitioner` wants; those made for an hour or a day know it by themselves.
-    fn time_based_faults(&self) -> Vec<String> {
-        let texts = [
-            ("path.format", "Path format cannot be empty."),
-            ("locale", "Locale cannot be empty."),
-            ("timezone", "Timezone cannot be empty."),
-        ];
-        let mut faults: Vec<String> = texts
-            .into_iter()
-            .filter(|(key, _)| self.get(key).is_none())
-            .map(|(key, fault)| config_def::invalid(key, "", fault))
-            .collect();
-        let duration = self.get("partition.duration.ms").unwrap_or("-1");
-        if duration.trim().parse::<i64>().is_ok_and(|duration| duration < 0) {
-            let fault = "Partition duration needs to be a positive.";
-            faults.push(config_def::invalid("partition.duration.ms", duration, fault));
-        }
-        faults
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::{Finding, StateDescription, Subject};
 use crate::sandbox::iam;
+use crate::sandbox::world::World;
 
 impl Subject<'_> {
     fn uses_iam(&self) -> bool {
@@ -58,21 +59,29 @@ impl Subject<'_> {
     pub(super) fn check_bucket_permissions(&self) -> Finding {
         let bucket = format!("arn:aws:s3:::{}", self.get("s3.bucket.name").unwrap_or_default());
         self.require(&["s3:ListBucket", "s3:GetBucketLocation"], &bucket)?;
-        let folder = self.get("topics.dir").unwrap_or("topics");
-        let object = format!("{bucket}/{folder}/topic/partition=0/topic+0+0000000000.json");
+        let folder = match self.settings.configuration.get("topics.dir").map(|folder| folder.trim()) {
+            None => "topics/".to_owned(),
+            Some("") => String::new(),
+            Some(folder) => format!("{folder}/"),
+        };
+        let object = format!("{bucket}/{folder}topic/partition=0/topic+0+0000000000.json");
         self.require(&["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], &object)
     }
 
     fn require(&self, actions: &[&str], resource: &str) -> Finding {
-        let role = &self.connector.fixed.role;
-        let denied: Vec<&str> =
-            actions.iter().copied().filter(|action| !iam::role_allows(self.world, role, action, resource)).collect();
-        if denied.is_empty() {
-            return Ok(());
-        }
-        Err(StateDescription::new(
-            "InvalidInput.InsufficientPermissions",
-            format!("Access denied: the service execution role {role} must allow {} on {resource}.", denied.join(", ")),
-        ))
+        require(self.world, &self.connector.fixed.role, actions, resource)
     }
+}
+
+/// Wants a role to allow some actions on a resource.
+pub(in crate::sandbox::connect) fn require(world: &World, role: &str, actions: &[&str], resource: &str) -> Finding {
+    let denied: Vec<&str> =
+        actions.iter().copied().filter(|action| !iam::role_allows(world, role, action, resource)).collect();
+    if denied.is_empty() {
+        return Ok(());
+    }
+    Err(StateDescription::new(
+        "InvalidInput.InsufficientPermissions",
+        format!("Access denied: the service execution role {role} must allow {} on {resource}.", denied.join(", ")),
+    ))
 }

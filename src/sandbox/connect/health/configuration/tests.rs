@@ -10,6 +10,8 @@ use crate::sandbox::kafka::{Cluster, declare_cluster};
 use crate::sandbox::store::Store;
 use crate::sandbox::world::World;
 
+const STORAGE: &str = "io.confluent.connect.s3.storage.S3Storage";
+const TIME_BASED: &str = "io.confluent.connect.storage.partitioner.TimeBasedPartitioner";
 const FORMAT: &str = "io.confluent.connect.s3.format.json.JsonFormat";
 
 fn healthy() -> BTreeMap<String, String> {
@@ -18,7 +20,7 @@ fn healthy() -> BTreeMap<String, String> {
         ("flush.size", "1"),
         ("format.class", FORMAT),
         ("s3.bucket.name", "bucket"),
-        ("storage.class", "io.x.Storage"),
+        ("storage.class", STORAGE),
         ("tasks.max", "3"),
         ("topics", "a"),
         ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
@@ -36,16 +38,16 @@ fn findings(configuration: BTreeMap<String, String>, kafka_connect: &str, versio
     let Some(cluster) = found else { return Err("no cluster".to_owned()) };
     let mut connector: Connector = connector();
     connector.fixed.kafka_connect_version = kafka_connect.to_owned();
-    let settings = Settings { configuration: configuration.clone(), ..connector.condition.settings.clone() };
+    let settings = Settings { configuration, ..connector.condition.settings.clone() };
     let classes: Classes =
-        [S3_SINK, FORMAT, "io.x.Storage", "io.x.Mask"].map(|class| (class.to_owned(), version)).into();
+        [S3_SINK, FORMAT, STORAGE, "io.x.Mask", "io.x.OtherSink"].map(|class| (class.to_owned(), version)).into();
     let subject = Subject {
         world: &world,
         connector: &connector,
         settings: &settings,
         cluster,
         classes,
-        effective: configuration,
+        worker: BTreeMap::new(),
     };
     let class = subject.connector_fault().map_or(Ok(()), Err);
     class.and_then(|()| subject.check_configuration().map_err(|fault| fault.message))
@@ -64,8 +66,19 @@ fn a_healthy_configuration_has_no_fault() {
     assert_eq!(told(&[]), "");
     assert_eq!(told(&[("errors.tolerance", "all"), ("errors.log.enable", "true")]), "");
     assert_eq!(told(&[("connector.class", "S3Sink"), ("key.converter", "StringConverter")]), "", "aliases");
+}
+
+#[test]
+fn what_the_sandboxs_worker_does_not_implement_is_told() {
     let transforms = [("transforms", "a, b"), ("transforms.a.type", "io.x.Mask$Value")];
-    assert_eq!(told(&[&transforms[..], &[("transforms.b.type", "InsertField$Value")]].concat()), "");
+    let message = told(&[&transforms[..], &[("transforms.b.type", "InsertField$Value")]].concat());
+    assert!(message.contains("contains the following 1 error(s)"), "{message}");
+    assert!(
+        message.contains("Invalid value a, b for configuration transforms: The sandbox's worker doesn't"),
+        "{message}"
+    );
+    let other = [("connector.class", "io.x.OtherSink"), ("transforms", "a"), ("transforms.a.type", "io.x.Mask")];
+    assert_eq!(told(&other), "", "only the S3 sink has a worker here");
 }
 
 #[test]
@@ -97,9 +110,9 @@ fn each_fault_is_found() {
         (&[("s3.part.size", "1000")], "Value must be at least 5242880"),
         (&[("schema.compatibility", "none")], "String must be one of: NONE"),
         (&[("flush.size", "")], "Missing required configuration \"flush.size\""),
-        (&[("rotate.schedule.interval.ms", "1")], "needs timezone"),
-        (&[("partitioner.class", super::TIME_BASED)], "Partition duration needs to be a positive."),
-        (&[("partitioner.class", super::TIME_BASED)], "for configuration locale: Locale cannot be empty."),
+        (&[("rotate.schedule.interval.ms", "1")], "timezone configuration must be set"),
+        (&[("partitioner.class", TIME_BASED)], "Partition duration needs to be a positive."),
+        (&[("partitioner.class", TIME_BASED)], "for configuration locale: Locale cannot be empty."),
     ] {
         let message = told(changes);
         assert!(message.contains(fault), "{fault} in {message}");
