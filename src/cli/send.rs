@@ -116,10 +116,11 @@ impl Send {
         let style = global.style();
         let manifest = load(&self.manifest.path, global, Purpose::Make)?;
         let chosen = Chosen::of(self, &manifest)?;
-        let rejects = self.rejects.as_ref().map(|path| Rejects::append(path).map_err(|error| unwritable(path, &error)));
+        let append = |path: &PathBuf| Rejects::append(path).map_err(|error| unwritable(path, &error));
+        let rejects = self.rejects.as_ref().map(append).transpose()?;
+        let source = chosen.open()?;
         let connection = Connection::of(manifest, global).await?;
         let poster = poster::connect(&connection.manifest, &connection.context, self.api_key.as_deref()).await?;
-        let source = chosen.open()?;
         render::note(&chosen.to_string(), style);
         let (lanes, settings) = (Lanes::new(chosen.topics(), self.limits()), self.settings(&chosen));
         let stop = Stop::default();
@@ -128,7 +129,7 @@ impl Send {
         let watch = steps::watch(move || asked.ask(), stopping, style);
         let mut sending = render::Sending::new(source.unit(), settings.count, self.rejects.is_some(), style);
         let report = |event: sender::Event<'_>| sending.tell(&event);
-        let summary = sender::send(poster, source, lanes, &settings, rejects.transpose()?, &stop, report).await;
+        let summary = sender::send(poster, source, lanes, &settings, rejects, &stop, report).await;
         watch.abort();
         sending.end();
         render::sent(&summary, chosen.seed(), format)?;

@@ -211,9 +211,9 @@ impl<R: FnMut(Event<'_>)> Run<'_, R> {
             self.pace.take(now);
         };
         if self.taking {
-            self.lanes.close_due(now)
+            self.lanes.close_due(now);
         } else {
-            self.lanes.close_all()
+            self.lanes.close_all();
         }
         wait
     }

@@ -14,3 +14,4 @@ mod outputs;
 mod plan;
 mod sandbox;
 mod scale;
+mod send;

@@ -157,7 +157,11 @@ impl fmt::Display for Chosen {
         match self {
             Self::Generated { to, seed, count } => {
                 let to: Vec<String> = to.iter().map(|to| format!("{} to {}", to.kind.name(), to.topic)).collect();
-                let count = count.map_or_else(|| "records".to_owned(), |count| format!("{count} records"));
+                let count = match count {
+                    Some(1) => "1 record".to_owned(),
+                    Some(count) => format!("{count} records"),
+                    None => "records".to_owned(),
+                };
                 write!(formatter, "making up {count}, seed {seed}: {}", to.join(", "))
             }
             Self::Rows { input, topic, .. } => write!(formatter, "sending the rows of {} to {topic}", name(input)),
@@ -294,14 +298,11 @@ mod tests {
     #[test]
     fn kinds_and_topics_can_be_named() {
         let of = |topics, arguments: &[&str]| told(topics, &[&["--seed", "1", "--count", "1"], arguments].concat());
-        assert_eq!(of(THREE, &["--generate", "user,geo"]), "making up 1 records, seed 1: geo to u.geo, user to u.user");
-        assert_eq!(
-            of(TWO, &["--topic", "orders", "--generate", "user"]),
-            "making up 1 records, seed 1: user to orders"
-        );
-        assert_eq!(of(THREE, &["--topic", "u.geo"]), "making up 1 records, seed 1: geo to u.geo");
-        assert_eq!(of(NONE, &["--topic", "any.user"]), "making up 1 records, seed 1: user to any.user");
-        assert_eq!(of(ONE, &["--generate", "geo"]), "making up 1 records, seed 1: geo to orders");
+        assert_eq!(of(THREE, &["--generate", "user,geo"]), "making up 1 record, seed 1: geo to u.geo, user to u.user");
+        assert_eq!(of(TWO, &["--topic", "orders", "--generate", "user"]), "making up 1 record, seed 1: user to orders");
+        assert_eq!(of(THREE, &["--topic", "u.geo"]), "making up 1 record, seed 1: geo to u.geo");
+        assert_eq!(of(NONE, &["--topic", "any.user"]), "making up 1 record, seed 1: user to any.user");
+        assert_eq!(of(ONE, &["--generate", "geo"]), "making up 1 record, seed 1: geo to orders");
         assert!(refused(THREE, &["--topic", "u.pin", "--generate", "pin,geo"]).contains("one kind"));
         assert!(refused(TWO, &["--generate", "geo"]).contains("no declared topic's name ends in .geo"));
         let twice = "topics: [ { name: a.pin }, { name: b.pin } ]";

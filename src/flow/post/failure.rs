@@ -11,10 +11,16 @@ const UNKNOWN_TOPIC: i64 = 40401;
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
     /// No connection: nothing was sent.
-    #[error("cannot connect; check that the address is right and that something listens there")]
-    Unreachable(#[source] reqwest::Error),
+    #[error("cannot connect to {server}; check that it is the right address and that something listens there")]
+    Unreachable {
+        /// Where to.
+        server: String,
+        /// Why not.
+        #[source]
+        source: reqwest::Error,
+    },
     /// Sent, at least in part, and never answered.
-    #[error("no answer came; what was sent may or may not have arrived")]
+    #[error("no answer came, so what was sent may or may not have arrived")]
     Unanswered(#[source] reqwest::Error),
     /// Answered with an error.
     #[error("{0}")]
@@ -42,7 +48,27 @@ pub struct Answer {
 
 impl PostError {
     pub(super) fn of(error: reqwest::Error) -> Self {
-        if error.is_connect() { Self::Unreachable(error) } else { Self::Unanswered(error) }
+        let url = error.url().map(|url| url.origin().ascii_serialization());
+        let server = url.unwrap_or_else(|| "the API".to_owned());
+        let error = error.without_url();
+        if !error.is_connect() {
+            return Self::Unanswered(error);
+        }
+        Self::Unreachable { server, source: error }
+    }
+
+    /// What went wrong, with the cause of all that was in between.
+    pub fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(next) = cause.and_then(Error::source) {
+            cause = Some(next);
+        }
+        if let Some(cause) = cause {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+        }
+        text
     }
 
     pub(super) fn unsigned(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -52,7 +78,7 @@ impl PostError {
     /// Whether the same post may succeed later.
     pub fn passes(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Unanswered(_) => true,
+            Self::Unreachable { .. } | Self::Unanswered(_) => true,
             Self::Answered(answer) => matches!(answer.status, 429 | 500 | 502 | 503 | 504),
             Self::Unsigned(_) | Self::Unrepeatable => false,
         }
@@ -66,7 +92,7 @@ impl PostError {
         match self {
             Self::Unanswered(_) => true,
             Self::Answered(answer) => answer.status >= 500 || (200..300).contains(&answer.status),
-            Self::Unreachable(_) | Self::Unsigned(_) | Self::Unrepeatable => false,
+            Self::Unreachable { .. } | Self::Unsigned(_) | Self::Unrepeatable => false,
         }
     }
 

@@ -1,6 +1,5 @@
 //! One batch, until each of its records has come to an end: acknowledged, rejected or failed.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::stop::{Halt, Stop};
 use crate::flow::batch::{Batch, Place};
-use crate::flow::post::{Outcome, Post, PostError, Poster};
+use crate::flow::post::{Outcome, Post, Poster};
 use crate::flow::rejects::Fate;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
@@ -113,18 +112,18 @@ impl Courier {
                 Ok(outcomes) => (self.take(topic, &mut part, outcomes, delivery)?, None),
                 Err(error) if error.concerns_content() && part.post.len() > 1 => return Some(self.halve(topic, &part)),
                 Err(error) if error.concerns_content() => {
-                    delivery.lose(&part, Fate::Rejected, &told(&error));
+                    delivery.lose(&part, Fate::Rejected, &error.told());
                     return None;
                 }
                 Err(error) => {
                     part.in_doubt |= error.in_doubt();
                     if !error.passes() {
-                        let reason = told(&error);
+                        let reason = error.told();
                         delivery.lose(&part, Fate::Failed, &reason);
                         self.stop.halt(Halt::Useless(format!("{topic}: {reason}")));
                         return None;
                     }
-                    (told(&error), error.retry_after())
+                    (error.told(), error.retry_after())
                 }
             };
             let Some(wait) = patience.next(wait) else {
@@ -235,18 +234,4 @@ impl Patience {
 fn fraction() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0) as f64 / u64::MAX as f64
-}
-
-/// An error and what caused it.
-fn told(error: &PostError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        if !text.contains(&next_text) {
-            text = format!("{text}: {next_text}");
-        }
-        cause = next.source();
-    }
-    text
 }

@@ -260,7 +260,9 @@ async fn nobody_there_is_told_and_is_no_doubt() {
     };
     let summary = send(poster, source, lanes(&["t"]), &settings, None, &Stop::default(), report).await;
     assert_eq!((counts(&summary), summary.in_doubt()), ((10, 0, 0, 10), 0));
-    assert!(told.iter().all(|reason| reason.starts_with("cannot connect")) && !told.is_empty(), "{told:?}");
+    let expected = format!("cannot connect to {}; check", url.trim_end_matches("/dev"));
+    assert!(told.iter().all(|reason| reason.starts_with(&expected)) && !told.is_empty(), "{told:?}");
+    assert!(told[0].contains("there: Connection refused"), "{told:?}");
     assert!(!summary.first_lost[0].in_doubt);
 }
 

@@ -43,7 +43,7 @@ fn clients(endpoint: &str) -> Clients {
     }
 }
 
-fn declared(reference: ApiReference, authorization: Authorization) -> Api {
+pub(super) fn declared(reference: ApiReference, authorization: Authorization) -> Api {
     Api { reference, backend: Backend::Client, stage: "dev".to_owned(), cors: true, authorization }
 }
 
@@ -51,7 +51,7 @@ fn resource(declared: &Api) -> RestApi {
     resource_at("http://127.0.0.1:9", declared)
 }
 
-fn resource_at(endpoint: &str, declared: &Api) -> RestApi {
+pub(super) fn resource_at(endpoint: &str, declared: &Api) -> RestApi {
     let context = Context { clients: clients(endpoint), tags: Tags::new("pin", "dev", "abc", None) };
     RestApi::new(Arc::new(context), declared, "http://10.0.0.1:8082")
 }
