@@ -124,7 +124,7 @@ fn api_causes(fault: &Fault, evidence: &Evidence) -> Vec<Cause> {
     let Fault::Post(error) = fault else { return Vec::new() };
     let answer = match error {
         PostError::Answered(answer) => answer,
-        PostError::Unreachable(_) => {
+        PostError::Unreachable { .. } => {
             return vec![Cause::new("the invoke URL can't be reached from here", "check the network, and the URL with `pipeline outputs M invoke_url`")];
         }
         _ => return Vec::new(),

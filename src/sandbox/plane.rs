@@ -19,7 +19,7 @@ use super::call::Refusal;
 use super::connect;
 use super::kafka::{self, Listener};
 use super::rest_proxy;
-use super::world::{INVOKE, PORTS, World};
+use super::world::{INVOKE, PORTS, REST_PROXY, World};
 
 /// How often it looks at the clock.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -137,7 +137,9 @@ impl Plane {
     fn wanted(&self) -> Result<BTreeMap<Part, Option<Broker>>, Refusal> {
         let world = &self.world;
         let mut wanted = BTreeMap::new();
-        wanted.insert(Part::RestProxy { port: world.port("rest-proxy")? }, None);
+        if !world.is_stopped(REST_PROXY) {
+            wanted.insert(Part::RestProxy { port: world.port(REST_PROXY)? }, None);
+        }
         // Whoever asks for an API's address reserves its port.
         let ports: Vec<(String, u16)> = world.store.read(|transaction| transaction.list_prefix(PORTS, INVOKE, ""));
         wanted.extend(ports.into_iter().map(|(name, port)| {

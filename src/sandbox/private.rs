@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::{Call, Refusal, Reply};
-use super::world::{ACCOUNT, INVOKE, PORTS, World};
+use super::world::{ACCOUNT, INVOKE, PORTS, REST_PROXY, World};
 use super::{connect, kafka, s3, services};
 
 /// Where private calls are.
@@ -33,6 +33,7 @@ pub(crate) async fn handle(world: &World, endpoint: &str, call: &Call) -> Result
         ("GET", "operations") => Ok(Reply::json(&services::operations().into_iter().collect::<BTreeMap<_, _>>())),
         ("GET", "status") => status(world, endpoint),
         ("GET", "worker-log") => worker_log(world, call),
+        ("POST", "rest-proxy") => rest_proxy(world, call),
         ("POST", "reset") => reset(world).await,
         (method, path) => {
             Err(Refusal::new(404, "NotFound", format!("there is no private call {method} {PREFIX}{path}")))
@@ -71,12 +72,26 @@ fn cluster(world: &World, call: &Call) -> Result<Reply, Refusal> {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Running {
+    running: bool,
+}
+
+/// Stops the REST proxy, as one stops it on its machine, or starts it again.
+fn rest_proxy(world: &World, call: &Call) -> Result<Reply, Refusal> {
+    let Running { running } = serde_json::from_slice(&call.body)
+        .map_err(|error| Refusal::new(400, "BadRequest", format!("expected {{\"running\": true or false}}: {error}")))?;
+    world.set_stopped(REST_PROXY, !running)?;
+    Ok(Reply::json(&json!({ "running": running })))
+}
+
 fn addresses(world: &World, call: &Call) -> Result<Reply, Refusal> {
     if let Some(api) = call.query("api") {
         world.port(&format!("{INVOKE}{api}"))?;
     }
     let address = |port: u16| format!("http://127.0.0.1:{port}");
-    let rest_proxy = address(world.port("rest-proxy")?);
+    let rest_proxy = address(world.port(REST_PROXY)?);
     let ports: Vec<(String, u16)> = world.store.read(|transaction| transaction.list_prefix(PORTS, INVOKE, ""));
     let invoke: serde_json::Map<String, Value> =
         ports.into_iter().map(|(name, port)| (name[INVOKE.len()..].to_owned(), address(port).into())).collect();

@@ -64,6 +64,12 @@ pub(crate) const PORTS: &str = "sandbox/ports";
 /// The name of an API's port is this and its id.
 pub(crate) const INVOKE: &str = "invoke-";
 
+/// The name of the REST proxy, of which there is one.
+pub(crate) const REST_PROXY: &str = "rest-proxy";
+
+/// The table of what somebody stopped, as one stops a program on a machine.
+const STOPPED: &str = "sandbox/stopped";
+
 /// The table of how often each fault of the settings, by its index, has struck.
 const FAULTS_TAKEN: &str = "~faults";
 
@@ -84,6 +90,25 @@ impl World {
     pub(crate) fn new(settings: Settings, store: Store, folder: PathBuf) -> Self {
         let logs = Logs::of(&folder);
         Self { settings, store, folder, logs, groups: Groups::default() }
+    }
+
+    /// Whether somebody stopped a part of the data plane.
+    pub(crate) fn is_stopped(&self, name: &str) -> bool {
+        self.store.read(|transaction| transaction.get(STOPPED, name).unwrap_or(false))
+    }
+
+    /// Stops a part of the data plane, or lets it run again.
+    ///
+    /// # Errors
+    /// Where that can't be kept.
+    pub(crate) fn set_stopped(&self, name: &str, is_stopped: bool) -> std::io::Result<()> {
+        self.store.transact(|transaction| {
+            if is_stopped {
+                return transaction.put(STOPPED, name, &true);
+            }
+            transaction.delete(STOPPED, name);
+            Ok(())
+        })
     }
 
     /// When something that starts now has settled.

@@ -70,20 +70,16 @@ impl Bench {
     /// A sandbox with these flags.
     pub(crate) fn with(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut server = pipeline(folder.path())
-            .env("PIPELINE_SANDBOX_DIR", folder.path().join("sandbox"))
-            .args(["sandbox", "up", "--port", "0", "--calls", "calls.jsonl"])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let endpoint = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("export AWS_ENDPOINT_URL=").map(str::to_owned))
-            .expect("the sandbox tells where it listens");
+        let (server, endpoint) = up(folder.path(), "0", flags);
         Self { folder, server, endpoint }
+    }
+
+    /// Kills the sandbox, and lets another one go on from what is there.
+    pub(crate) fn kill_and_restart(&mut self, flags: &[&str]) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        let port = self.endpoint.rsplit(':').next().unwrap().to_owned();
+        (self.server, self.endpoint) = up(self.folder.path(), &port, flags);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -170,6 +166,24 @@ impl Bench {
     pub(crate) fn counts(&self) -> Value {
         self.run(["sandbox", "status", "--format", "json"]).ended(0).json()["counts"].clone()
     }
+}
+
+/// Starts a sandbox on the data in a folder.
+fn up(folder: &Path, port: &str, flags: &[&str]) -> (Child, String) {
+    let mut server = pipeline(folder)
+        .env("PIPELINE_SANDBOX_DIR", folder.join("sandbox"))
+        .args(["sandbox", "up", "--port", port, "--calls", "calls.jsonl"])
+        .args(flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let endpoint = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("export AWS_ENDPOINT_URL=").map(str::to_owned))
+        .expect("the sandbox tells where it listens");
+    (server, endpoint)
 }
 
 /// Clients of the sandbox at an address.
