@@ -6,11 +6,7 @@ use crate::manifest::{Authorization, Manifest};
 use crate::resource::{Door, Shared};
 
 /// Posts to the invoke URL of the manifest's API. Where that asks for a key and none is given, API Gateway is asked.
-pub(super) async fn connect(
-    manifest: &Manifest,
-    context: &Shared,
-    api_key: Option<&str>,
-) -> Result<Poster, Failure> {
+pub(super) async fn connect(manifest: &Manifest, context: &Shared, api_key: Option<&str>) -> Result<Poster, Failure> {
     let Some(api) = &manifest.api else {
         return Err(
             "the manifest declares no `api`, so there is no invoke URL to post to; declare one, and apply".into()

@@ -101,9 +101,10 @@ pub fn causes(trace: &Trace, evidence: &Evidence) -> Vec<Cause> {
         Hop::Topic => &["topic", "cluster"],
         Hop::Bucket => &["connector", "role", "bucket", "plugin", "worker_configuration", "topic"],
     };
-    let drifted = evidence.drift.iter().filter(|(address, _)| {
-        address.split('/').next().is_some_and(|kind| concerns.contains(&kind))
-    });
+    let drifted = evidence
+        .drift
+        .iter()
+        .filter(|(address, _)| address.split('/').next().is_some_and(|kind| concerns.contains(&kind)));
     causes.extend(drifted.map(|(address, how)| {
         Cause::new(format!("{address} is not as declared: {how}"), "apply the manifest: it repairs that")
     }));
@@ -125,7 +126,10 @@ fn api_causes(fault: &Fault, evidence: &Evidence) -> Vec<Cause> {
     let answer = match error {
         PostError::Answered(answer) => answer,
         PostError::Unreachable { .. } => {
-            return vec![Cause::new("the invoke URL can't be reached from here", "check the network, and the URL with `pipeline outputs M invoke_url`")];
+            return vec![Cause::new(
+                "the invoke URL can't be reached from here",
+                "check the network, and the URL with `pipeline outputs M invoke_url`",
+            )];
         }
         _ => return Vec::new(),
     };
@@ -195,9 +199,11 @@ fn bucket_causes(topic: &str, fault: &Fault, evidence: &Evidence) -> Vec<Cause> 
     }
     causes.extend(selection_cause(topic, connector));
     if causes.is_empty() {
-        causes.extend(evidence.worker_errors.last().map(|line| {
-            Cause::new(format!("the connector's workers report an error: {line}"), "see the worker log")
-        }));
+        causes.extend(
+            evidence.worker_errors.last().map(|line| {
+                Cause::new(format!("the connector's workers report an error: {line}"), "see the worker log")
+            }),
+        );
         causes.extend(flush_cause(connector));
     }
     causes
@@ -217,7 +223,11 @@ fn state_causes(connector: &Connector, worker_errors: &[String]) -> Vec<Cause> {
         what = format!("{what}: {line}");
     }
     let denied = what.contains("AccessDenied") || what.contains("Access denied") || what.contains("not authorized");
-    let fix = if denied { "the role isn't allowed to: apply the manifest, which restores the role's policies and makes the connector again" } else { fix };
+    let fix = if denied {
+        "the role isn't allowed to: apply the manifest, which restores the role's policies and makes the connector again"
+    } else {
+        fix
+    };
     vec![Cause::new(what, fix)]
 }
 

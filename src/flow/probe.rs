@@ -253,13 +253,7 @@ impl Probe {
         }
     }
 
-    async fn look_into_topic(
-        &self,
-        topic: &str,
-        partition: i32,
-        offset: i64,
-        marker: &Marker,
-    ) -> Result<bool, Blind> {
+    async fn look_into_topic(&self, topic: &str, partition: i32, offset: i64, marker: &Marker) -> Result<bool, Blind> {
         let servers = self.brokers.as_ref().map_err(|why| Blind::Unreachable(why.clone()))?;
         if !is_route(servers).await {
             let why = format!("there is no route from here to the brokers {servers}");

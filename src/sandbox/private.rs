@@ -80,8 +80,9 @@ struct Running {
 
 /// Stops the REST proxy, as one stops it on its machine, or starts it again.
 fn rest_proxy(world: &World, call: &Call) -> Result<Reply, Refusal> {
-    let Running { running } = serde_json::from_slice(&call.body)
-        .map_err(|error| Refusal::new(400, "BadRequest", format!("expected {{\"running\": true or false}}: {error}")))?;
+    let Running { running } = serde_json::from_slice(&call.body).map_err(|error| {
+        Refusal::new(400, "BadRequest", format!("expected {{\"running\": true or false}}: {error}"))
+    })?;
     world.set_stopped(REST_PROXY, !running)?;
     Ok(Reply::json(&json!({ "running": running })))
 }

@@ -25,7 +25,20 @@ fn applied() -> Bench {
 
 fn sending(bench: &Bench) -> std::process::Command {
     let count = COUNT.to_string();
-    bench.command(["send", "dev.yaml", "--generate", "pin", "--topic", TOPIC, "--count", &count, "--seed", "7", "--format", "json"])
+    bench.command([
+        "send",
+        "dev.yaml",
+        "--generate",
+        "pin",
+        "--topic",
+        TOPIC,
+        "--count",
+        &count,
+        "--seed",
+        "7",
+        "--format",
+        "json",
+    ])
 }
 
 /// Adds to each partition what its last object lacks, so that it is written.

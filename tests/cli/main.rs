@@ -15,5 +15,5 @@ mod outputs;
 mod plan;
 mod sandbox;
 mod scale;
-mod verify;
 mod send;
+mod verify;

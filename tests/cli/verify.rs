@@ -54,14 +54,18 @@ async fn three_records_become_three_objects() {
     let topics = report["topics"].as_array().unwrap();
     assert_eq!(topics.len(), 3);
     for topic in topics {
-        let hops: Vec<&str> = topic["hops"].as_array().unwrap().iter().map(|hop| hop["hop"].as_str().unwrap()).collect();
+        let hops: Vec<&str> =
+            topic["hops"].as_array().unwrap().iter().map(|hop| hop["hop"].as_str().unwrap()).collect();
         assert_eq!(hops, ["api", "topic", "bucket"]);
         for hop in topic["hops"].as_array().unwrap() {
             assert_eq!(hop["result"], "passed", "{topic:#}");
             assert!(hop["milliseconds"].is_u64());
         }
         let name = topic["topic"].as_str().unwrap();
-        let place = format!("topics/{name}/partition={}/{name}+{}+000000000{}.json", topic["partition"], topic["partition"], topic["offset"]);
+        let place = format!(
+            "topics/{name}/partition={}/{name}+{}+000000000{}.json",
+            topic["partition"], topic["partition"], topic["offset"]
+        );
         assert!(topic["object"].as_str().unwrap().ends_with(&place), "{topic:#}");
     }
     let text = bench.run(["verify", "dev.yaml", "--clean"]).ended(0).stdout;
@@ -69,7 +73,8 @@ async fn three_records_become_three_objects() {
     assert_eq!(text.matches("removed s3://").count(), 3, "{text}");
     // What was there before is still there.
     let clients = bench.clients().await;
-    let listed = clients.s3.list_objects_v2().bucket("user-0a1b2c3d4e5f-bucket").prefix("topics/").send().await.unwrap();
+    let listed =
+        clients.s3.list_objects_v2().bucket("user-0a1b2c3d4e5f-bucket").prefix("topics/").send().await.unwrap();
     assert_eq!(listed.key_count(), Some(3));
 }
 
@@ -134,7 +139,8 @@ async fn a_connector_that_is_paused_is_told() {
     tokio::time::sleep(Duration::from_millis(900)).await;
     // What was sent meanwhile is written too.
     verify(&bench, &[]).ended(0);
-    let listed = clients.s3.list_objects_v2().bucket("user-0a1b2c3d4e5f-bucket").prefix("topics/").send().await.unwrap();
+    let listed =
+        clients.s3.list_objects_v2().bucket("user-0a1b2c3d4e5f-bucket").prefix("topics/").send().await.unwrap();
     assert_eq!(listed.key_count(), Some(6));
 }
 

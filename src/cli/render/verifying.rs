@@ -74,7 +74,12 @@ impl Watching {
             .filter(|(hop, _)| waiting(*hop) > 0)
             .map(|(hop, what)| format!("{} waiting for the {what}", waiting(hop)))
             .collect();
-        format!("{done} of {} records through, {} ({} s)", self.count, places.join(", "), self.began.elapsed().as_secs())
+        format!(
+            "{done} of {} records through, {} ({} s)",
+            self.count,
+            places.join(", "),
+            self.began.elapsed().as_secs()
+        )
     }
 }
 
@@ -104,7 +109,11 @@ pub(crate) fn verified(
 }
 
 fn seconds(took: Duration) -> String {
-    if took < Duration::from_secs(1) { format!("{} ms", took.as_millis()) } else { format!("{:.1} s", took.as_secs_f64()) }
+    if took < Duration::from_secs(1) {
+        format!("{} ms", took.as_millis())
+    } else {
+        format!("{:.1} s", took.as_secs_f64())
+    }
 }
 
 fn text_of(findings: &[(&Trace, Vec<Cause>)], removed: &[Removed], bucket: &str) -> String {

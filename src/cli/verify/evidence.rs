@@ -21,9 +21,9 @@ pub(super) async fn connector(clients: &Clients, arn: Option<&str>) -> Result<Op
     let Some(there) = found(clients.connect.describe_connector().connector_arn(arn).send().await)? else {
         return Ok(None);
     };
-    let reason = there.state_description().map(|it| {
-        [it.code(), it.message()].into_iter().flatten().collect::<Vec<_>>().join(": ")
-    });
+    let reason = there
+        .state_description()
+        .map(|it| [it.code(), it.message()].into_iter().flatten().collect::<Vec<_>>().join(": "));
     Ok(Some(Connector {
         state: there.connector_state().map_or_else(String::new, |state| state.as_str().to_owned()),
         reason: reason.filter(|reason| !reason.is_empty()),
@@ -58,7 +58,9 @@ pub(super) async fn gather(
 ) {
     let output = |name: &str| outputs.get(name).and_then(Value::as_str);
     let failed = |hop: Hop| traces.iter().any(|trace| trace.fault().is_some_and(|(at, _)| at == hop));
-    if failed(Hop::Api) && let Some(api) = &manifest.api {
+    if failed(Hop::Api)
+        && let Some(api) = &manifest.api
+    {
         evidence.api = stage(clients, output("api_id"), &api.stage).await;
         evidence.backend = backend(clients, api).await;
     }

@@ -87,10 +87,7 @@ fn a_topic_that_is_not_read_is_told_before_anything_else() {
 
 #[test]
 fn drift_of_what_is_on_the_way_is_told_and_of_nothing_else() {
-    let drift = vec![
-        ("role/r".to_owned(), "policy".to_owned()),
-        ("rest_api/a".to_owned(), "deployment".to_owned()),
-    ];
+    let drift = vec![("role/r".to_owned(), "policy".to_owned()), ("rest_api/a".to_owned(), "deployment".to_owned())];
     let evidence = Evidence { drift, connector: connector("RUNNING", &[]), ..Evidence::default() };
     let told = causes(&stuck(Hop::Bucket, no_object()), &evidence);
     assert!(told.iter().any(|cause| cause.what.contains("role/r")), "{told:?}");

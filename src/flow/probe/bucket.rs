@@ -82,17 +82,28 @@ impl Sink {
         since: SystemTime,
     ) -> Result<Vec<String>, Failure> {
         let (prefix, after) = self.layout.search(topic, partition, offset);
-        let mut pages =
-            self.s3.list_objects_v2().bucket(&self.bucket).prefix(prefix).set_start_after(after).into_paginator().send();
+        let mut pages = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .set_start_after(after)
+            .into_paginator()
+            .send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let young = |object: &Object| {
                 let written = object.last_modified().and_then(|time| SystemTime::try_from(*time).ok());
-                written.is_none_or(|written| written >= since) && object.size().is_none_or(|size| size <= LARGEST_OBJECT)
+                written.is_none_or(|written| written >= since)
+                    && object.size().is_none_or(|size| size <= LARGEST_OBJECT)
             };
             let page = sent(page)?;
             let objects = page.contents().iter().filter(|object| young(object)).filter_map(Object::key);
-            keys.extend(objects.filter(|key| self.layout.first_offset(key).is_none_or(|first| first <= offset)).map(str::to_owned));
+            keys.extend(
+                objects
+                    .filter(|key| self.layout.first_offset(key).is_none_or(|first| first <= offset))
+                    .map(str::to_owned),
+            );
         }
         Ok(keys)
     }

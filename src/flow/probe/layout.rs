@@ -34,9 +34,7 @@ pub enum Naming {
 impl Layout {
     /// The layout of a connector's configuration.
     pub fn of(configuration: &BTreeMap<String, String>) -> Self {
-        let value = |key: &str, default: &str| {
-            configuration.get(key).map_or(default, String::as_str).trim().to_owned()
-        };
+        let value = |key: &str, default: &str| configuration.get(key).map_or(default, String::as_str).trim().to_owned();
         let delimiter = value("directory.delim", "/");
         let naming = if value("partitioner.class", DEFAULT_PARTITIONER) == DEFAULT_PARTITIONER {
             Naming::Offset {
