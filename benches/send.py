@@ -70,7 +70,7 @@ class Tool:
     @contextlib.contextmanager
     def sandbox(self):
         log = self.folder / "sandbox.log"
-        flags = ["--port", "0", "--ephemeral", "--settle", "100ms", "--lag", "0s"]
+        flags = ["--port", "0", "--settle", "100ms", "--lag", "0s"]
         with log.open("w") as output:
             process = self.start("sandbox", "up", self.manifest, *flags, stdout=output, stderr=subprocess.STDOUT)
         try:
@@ -155,7 +155,7 @@ def measure(tool, arguments):
     print(f"{'requests, one by one':24}{count:>10}{elapsed:>10.1f}{baseline:>12.0f}{1:>8}")
     fine = True
     for count in arguments.counts:
-        text, memory = tool.run("send", tool.manifest, "--count", str(count), "--seed", "1", "--format", "json")
+        text, memory = tool.run("send", tool.manifest, "--count", str(count), "--seed", "1", "--format", "json", "--quiet")
         summary = json.loads(text)
         if summary["acknowledged"] != count:
             raise SystemExit(f"not all records were acknowledged: {text}")

@@ -51,7 +51,7 @@ enum Verb {
     /// Print what the pipeline gives: brokers, ARNs, the invoke URL.
     Outputs(outputs::Outputs),
     /// Post records to the invoke URL, and account for each of them.
-    Send(send::Send),
+    Send(Box<send::Send>),
     /// Send a marked record to every topic, and see that it becomes an object in the bucket.
     Verify(verify::Verify),
     /// The local AWS as a server with a fixed endpoint, for any AWS client.
