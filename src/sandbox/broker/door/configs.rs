@@ -34,6 +34,9 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
+/// What configurations come to; a key without a value goes back to the default.
+type Values = Vec<(String, Option<String>)>;
+
 /// An outcome with the words that go with it.
 type Outcome = Result<(), (ResponseError, String)>;
 
@@ -122,7 +125,7 @@ impl Session {
         &self,
         topic: &str,
         operations: &[AlterableConfig],
-    ) -> Result<Vec<(String, Option<String>)>, (ResponseError, String)> {
+    ) -> Result<Values, (ResponseError, String)> {
         let present = kafka::topic(&self.world, &self.broker.cluster, topic);
         let mut values: BTreeMap<String, Option<String>> = BTreeMap::new();
         for operation in operations {
