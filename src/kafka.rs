@@ -51,6 +51,12 @@ pub async fn value_at(
             .fetch_max_wait(Duration::from_millis(250))
             .build()
             .await?;
+        // A reader past the end would wait for a record that never comes.
+        let (_, end) = consumer.fetch_watermarks(topic, partition).await?;
+        if offset >= end {
+            let _ = consumer.close().await;
+            return Ok(None);
+        }
         consumer.assign(topic, vec![partition]).await?;
         consumer.seek(topic, partition, offset).await?;
         let found = loop {

@@ -53,28 +53,29 @@ impl Verify {
         let outputs = resource::outputs(&session.manifest, snapshot.known());
         let output = |name: &str| outputs.get(name).and_then(|value| value.as_str());
         let clients = &session.context.clients;
-        let connector = evidence::connector(clients, output("connector_arn")).await?;
-        let probe = Probe {
-            poster: poster::connect(&session.manifest, &session.context, self.api_key.as_deref())
-                .await
-                .map_err(|failure| render::errors(&failure).join("; ")),
-            brokers: brokers(&session.manifest, output("bootstrap_brokers_plaintext")),
-            sink: match (&session.manifest.connector, output("bucket")) {
-                (None, _) => Err("the manifest declares no connector".to_owned()),
-                (_, None) => Err("the manifest declares no bucket, or it isn't there yet".to_owned()),
-                (Some(_), Some(bucket)) => Ok(Sink {
-                    s3: clients.s3.clone(),
-                    bucket: bucket.to_owned(),
-                    layout: Layout::of(&connector.as_ref().map(|it| it.configuration.clone()).unwrap_or_default()),
+        let connector = evidence::connector(clients, output("connector_arn")).await;
+        let configuration = connector.as_ref().ok().and_then(Option::as_ref).map(|it| it.configuration.clone());
+        let probe =
+            Probe {
+                poster: poster::connect(&session.manifest, &session.context, self.api_key.as_deref())
+                    .await
+                    .map_err(|failure| render::errors(&failure).join("; ")),
+                brokers: brokers(&session.manifest, output("bootstrap_brokers_plaintext")),
+                sink: match (&session.manifest.connector, &session.manifest.bucket, &connector) {
+                    (None, ..) => Err("the manifest declares no connector".to_owned()),
+                    (_, None, _) => Err("the manifest declares no bucket".to_owned()),
+                    (.., Err(failure)) => Err(format!("MSK Connect can't be asked: {failure}")),
+                    // A bucket that isn't there is found missing by who looks into it.
+                    (Some(_), Some(bucket), Ok(_)) => Layout::of(&configuration.unwrap_or_default())
+                        .map(|layout| Sink { s3: clients.s3.clone(), bucket: bucket.name.clone(), layout }),
+                },
+                patience: self.timeout.unwrap_or(match session.manifest.target {
+                    Target::Sandbox => SANDBOX_PATIENCE,
+                    Target::Aws => AWS_PATIENCE,
                 }),
-            },
-            patience: self.timeout.unwrap_or(match session.manifest.target {
-                Target::Sandbox => SANDBOX_PATIENCE,
-                Target::Aws => AWS_PATIENCE,
-            }),
-        };
+            };
         let traces = follow(&probe, &topics, style).await;
-        let mut evidence = Evidence { connector, ..Evidence::default() };
+        let mut evidence = Evidence { connector: connector.unwrap_or_default(), ..Evidence::default() };
         if traces.iter().any(|trace| !trace.is_well()) {
             evidence.drift = evidence::drift(&plan(&session.graph, &snapshot));
             evidence::gather(&mut evidence, &session.manifest, clients, &outputs, &traces).await;
@@ -153,11 +154,10 @@ async fn follow(probe: &Probe, topics: &[&Topic], style: render::Style) -> Vec<T
 /// Removes the objects that have nothing but marked records; tells of each whether it is gone, or why not.
 async fn clean(probe: &Probe, traces: &[Trace]) -> Vec<(String, Result<(), String>)> {
     let Ok(sink) = &probe.sink else { return Vec::new() };
-    let mut keys: Vec<(String, bool)> =
-        traces.iter().filter_map(|trace| trace.landed.as_ref()).map(|it| (it.key.clone(), it.is_ours_alone)).collect();
-    keys.dedup();
-    join_all(keys.into_iter().map(|(key, is_ours_alone)| async move {
-        let removed = if is_ours_alone {
+    let landed = traces.iter().filter_map(|trace| trace.landed.as_ref());
+    join_all(landed.map(|landed| async move {
+        let key = landed.key.clone();
+        let removed = if landed.is_ours_alone {
             sink.remove(&key).await.map_err(|error| error.to_string())
         } else {
             Err("it has other records too".to_owned())

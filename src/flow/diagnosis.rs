@@ -90,10 +90,7 @@ pub fn causes(trace: &Trace, evidence: &Evidence) -> Vec<Cause> {
     let Some((hop, fault)) = trace.fault() else { return Vec::new() };
     let mut causes = match hop {
         Hop::Api => api_causes(fault, evidence),
-        Hop::Topic => vec![Cause::new(
-            "the REST proxy writes to another cluster than the manifest's, or the topic was deleted and made again",
-            "check bootstrap.servers in the REST proxy's kafka-rest.properties against `pipeline outputs M bootstrap_brokers`",
-        )],
+        Hop::Topic => vec![topic_cause(fault)],
         Hop::Bucket => bucket_causes(&trace.topic, fault, evidence),
     };
     let concerns: &[&str] = match hop {
@@ -111,6 +108,20 @@ pub fn causes(trace: &Trace, evidence: &Evidence) -> Vec<Cause> {
     causes
 }
 
+fn topic_cause(fault: &Fault) -> Cause {
+    if let Fault::Brokers(_) = fault {
+        return Cause::new(
+            "the brokers take connections from here, but can't be read: what they advertise isn't reachable, or they are \
+             overloaded",
+            "check the route and the security group for every broker, not only the bootstrap ones",
+        );
+    }
+    Cause::new(
+        "the REST proxy writes to another cluster than the manifest's, or the topic was deleted and made again",
+        "check bootstrap.servers in the REST proxy's kafka-rest.properties against `pipeline outputs M bootstrap_brokers`",
+    )
+}
+
 fn api_causes(fault: &Fault, evidence: &Evidence) -> Vec<Cause> {
     match evidence.api {
         Api::Absent => return vec![Cause::new("the API isn't there", "apply the manifest")],
@@ -122,7 +133,16 @@ fn api_causes(fault: &Fault, evidence: &Evidence) -> Vec<Cause> {
         }
         Api::Unknown | Api::Deployed => {}
     }
-    let Fault::Post(error) = fault else { return Vec::new() };
+    let error = match fault {
+        Fault::Post(error) => error,
+        Fault::Refused { reason, .. } => {
+            return vec![Cause::new(
+                format!("the REST proxy is there, and its brokers refuse the record: {reason}"),
+                "check the topic's configuration and the rights of the REST proxy's role",
+            )];
+        }
+        _ => return Vec::new(),
+    };
     let answer = match error {
         PostError::Answered(answer) => answer,
         PostError::Unreachable { .. } => {
@@ -137,10 +157,34 @@ fn api_causes(fault: &Fault, evidence: &Evidence) -> Vec<Cause> {
     if answer.status >= 500 && answer.code.is_none() {
         return backend_causes(evidence);
     }
+    if answer.status >= 500 {
+        return vec![Cause::new(
+            "the REST proxy is there, but doesn't reach its brokers, or fails itself",
+            "check bootstrap.servers and the client settings in kafka-rest.properties, and its log",
+        )];
+    }
+    if answer.status == 429 {
+        return vec![Cause::new(
+            "the API is throttled",
+            "raise the limits of the stage or its usage plan, and verify again",
+        )];
+    }
+    if answer.status == 403 && answer.message == "Forbidden" {
+        return vec![Cause::new(
+            "the API wants a key that is enabled and in the stage's usage plan",
+            "apply the manifest, or give the right key with PIPELINE_API_KEY",
+        )];
+    }
     if answer.status == 403 && answer.message == "Missing Authentication Token" {
         return vec![Cause::new(
             "not deployed: what the stage shows has no such path, so the API was changed after its last deployment",
             "apply the manifest: it deploys what is declared",
+        )];
+    }
+    if matches!(answer.status, 401 | 403) && answer.code.is_none() {
+        return vec![Cause::new(
+            "these credentials may not call the API",
+            "check the credentials, and that their policies allow execute-api:Invoke on it",
         )];
     }
     Vec::new()
@@ -204,7 +248,7 @@ fn bucket_causes(topic: &str, fault: &Fault, evidence: &Evidence) -> Vec<Cause> 
                 Cause::new(format!("the connector's workers report an error: {line}"), "see the worker log")
             }),
         );
-        causes.extend(flush_cause(connector));
+        causes.extend(flush_cause(connector, fault));
     }
     causes
 }
@@ -237,7 +281,8 @@ fn selection_cause(topic: &str, connector: &Connector) -> Option<Cause> {
     let fix = "correct `connector.topics`, and apply";
     if let Some(pattern) = get("topics.regex") {
         // Kafka Connect wants the whole name to match.
-        let matches = Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(topic));
+        // Java has patterns that aren't known here: of those nothing is said.
+        let matches = Regex::new(&format!("^(?:{pattern})$")).ok()?.is_match(topic);
         return (!matches).then(|| Cause::new(format!("topics.regex {pattern} doesn't match {topic}"), fix));
     }
     let topics = get("topics")?;
@@ -246,16 +291,20 @@ fn selection_cause(topic: &str, connector: &Connector) -> Option<Cause> {
 }
 
 /// Whether an object waits for more records.
-fn flush_cause(connector: &Connector) -> Option<Cause> {
+fn flush_cause(connector: &Connector, fault: &Fault) -> Option<Cause> {
+    let waited = match fault {
+        Fault::NoObject { waited } => waited.as_millis(),
+        _ => return None,
+    };
     let get = |key: &str| connector.configuration.get(key).map(|value| value.trim());
     let size: u64 = get("flush.size")?.parse().ok()?;
     let scheduled = get("rotate.schedule.interval.ms").and_then(|value| value.parse::<i64>().ok());
     match scheduled {
-        Some(interval) if interval > 0 => Some(Cause::new(
+        Some(interval) if interval > 0 && interval as u128 >= waited => Some(Cause::new(
             format!("objects are written every {} s (rotate.schedule.interval.ms)", interval / 1000),
             "verify again with a longer --timeout",
         )),
-        _ if size > 1 => Some(Cause::new(
+        None | Some(..=0) if size > 1 => Some(Cause::new(
             format!("flush.size {size} is not reached: an object comes with every {size} records of a partition"),
             "send more records, or set rotate.schedule.interval.ms (with timezone) in `connector.config`; or verify a \
              topic that has traffic, with a longer --timeout",

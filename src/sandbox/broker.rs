@@ -44,6 +44,8 @@ use super::world::World;
 pub(crate) struct Logs {
     folder: PathBuf,
     open: Mutex<HashMap<(Uuid, i32), Arc<Partition>>>,
+    /// Topics that were deleted: who looked them up before that must not open them again.
+    gone: Mutex<BTreeSet<Uuid>>,
     /// Rings whenever a record was appended anywhere.
     grown: watch::Sender<()>,
 }
@@ -51,7 +53,12 @@ pub(crate) struct Logs {
 impl Logs {
     /// The logs that are kept in a sandbox's folder.
     pub(crate) fn of(folder: &Path) -> Self {
-        Self { folder: folder.join("kafka"), open: Mutex::default(), grown: watch::Sender::new(()) }
+        Self {
+            folder: folder.join("kafka"),
+            open: Mutex::default(),
+            gone: Mutex::default(),
+            grown: watch::Sender::new(()),
+        }
     }
 
     /// Rings whenever a record was appended anywhere.
@@ -63,6 +70,9 @@ impl Logs {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(partition) = open.get(&(topic, index)) {
             return Ok(Arc::clone(partition));
+        }
+        if self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains(&topic) {
+            return Err(io::ErrorKind::NotFound.into());
         }
         let file = self.folder.join(topic.to_string()).join(format!("{index}.log"));
         let partition = Arc::new(Partition::open(file, self.grown.clone())?);
@@ -76,6 +86,7 @@ impl Logs {
     /// Where its files can't be removed.
     pub(crate) fn forget(&self, topic: Uuid) -> io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(topic);
         open.retain(|(of, _), partition| {
             if *of == topic {
                 partition.close();
@@ -158,6 +169,9 @@ fn find(world: &World, cluster: &Cluster, topic: &str, index: i32) -> Result<(Ar
     if !(0..view.content.partitions).contains(&i64::from(index)) {
         return Err(ResponseError::UnknownTopicOrPartition);
     }
-    let partition = world.logs.partition(view.id, index).map_err(|_| ResponseError::KafkaStorageError)?;
+    let partition = world.logs.partition(view.id, index).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ResponseError::UnknownTopicOrPartition,
+        _ => ResponseError::KafkaStorageError,
+    })?;
     Ok((partition, Terms::of(&view)))
 }

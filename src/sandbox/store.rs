@@ -339,6 +339,11 @@ impl<'t> Transaction<'t> {
     /// Where it can't be written as JSON.
     pub(crate) fn put<T: Serialize>(&mut self, table: &str, key: &str, record: &T) -> io::Result<()> {
         let value = serde_json::to_value(record)?;
+        // What is as it was is no change: neither the journal nor who listens needs to hear of it.
+        let key_of = (table.to_owned(), key.to_owned());
+        if !self.changed.contains_key(&key_of) && self.tables.get(table).and_then(|it| it.get(key)) == Some(&value) {
+            return Ok(());
+        }
         self.changed.insert((table.to_owned(), key.to_owned()), Some(value));
         Ok(())
     }

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::super::failure::Failure;
 use crate::aws::addresses::loopback;
 use crate::aws::clients::Clients;
-use crate::aws::found;
+use crate::aws::{Failure, found};
 use crate::engine::plan::{Plan, Work};
 use crate::flow::diagnosis::{Api, Backend, Connector, Evidence, Reach};
 use crate::flow::probe::{Hop, Trace};
@@ -93,10 +92,11 @@ async fn backend(clients: &Clients, api: &manifest::Api) -> Option<Backend> {
     };
     let parsed = url::Url::parse(&url).ok()?;
     let (host, port) = (parsed.host_str()?.to_owned(), parsed.port_or_known_default()?);
-    let Ok(addresses) = tokio::net::lookup_host((host.as_str(), port)).await else {
-        return Some(Backend { url, reach: Reach::NoSuchName });
+    let addresses: Vec<_> = match tokio::net::lookup_host((host.as_str(), port)).await {
+        Ok(addresses) => addresses.collect(),
+        // A resolver that doesn't answer says the same; what is said of a stale name leaves room for that.
+        Err(_) => return Some(Backend { url, reach: Reach::NoSuchName }),
     };
-    let addresses: Vec<_> = addresses.collect();
     let is_here = addresses.iter().all(|address| address.ip().is_loopback());
     let connect = tokio::time::timeout(CONNECT_LIMIT, tokio::net::TcpStream::connect(&addresses[..]));
     let reach = match connect.await {
@@ -109,8 +109,12 @@ async fn backend(clients: &Clients, api: &manifest::Api) -> Option<Backend> {
 
 /// The errors at the end of a sandbox connector's worker log.
 async fn worker_errors(sandbox: &str, connector: &str) -> Result<Vec<String>, reqwest::Error> {
+    #[derive(serde::Deserialize)]
+    struct Log {
+        lines: Vec<String>,
+    }
     let url = format!("{sandbox}/_sandbox/worker-log?connector={connector}");
     let log = loopback()?.get(url).send().await?.error_for_status()?.text().await?;
-    let lines = log.lines().filter(|line| line.contains(" ERROR ")).map(str::to_owned);
-    Ok(lines.collect())
+    let lines = serde_json::from_str(&log).map_or_else(|_| Vec::new(), |Log { lines }| lines);
+    Ok(lines.into_iter().filter(|line| line.contains(" ERROR ")).collect())
 }

@@ -8,7 +8,7 @@ use aws_sdk_s3::types::Object;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-use super::{Fault, Layout, MARK, Marker};
+use super::{Fault, Layout, Marker};
 use crate::aws::{Failure, found, sent};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ pub struct Landed {
     pub key: String,
     /// When it was seen.
     pub at: Instant,
-    /// Whether it has nothing but marked records, so that nobody misses it.
+    /// Whether it has nothing else, so that nobody misses it.
     pub is_ours_alone: bool,
 }
 
@@ -65,10 +65,11 @@ impl Sink {
                 // An object is never added to.
                 known.insert(key);
             }
-            if began.elapsed() + pause > patience {
+            let rest = patience.saturating_sub(began.elapsed());
+            if rest.is_zero() {
                 return Err(Fault::NoObject { waited: patience });
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause.min(rest)).await;
             pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
         }
     }
@@ -142,8 +143,8 @@ fn judge(key: &str, contents: &[u8], marker: &Marker) -> Option<Result<Landed, F
     if !records.iter().flatten().any(|record| *record == marker.value) {
         return Some(Err(Fault::Altered { key: key.to_owned() }));
     }
-    let is_marked = |record: &Option<Value>| record.as_ref().is_some_and(|record| record.get(MARK).is_some());
-    Some(Ok(Landed { key: key.to_owned(), at: Instant::now(), is_ours_alone: records.iter().all(is_marked) }))
+    let is_ours = |record: &Option<Value>| record.as_ref() == Some(&marker.value);
+    Some(Ok(Landed { key: key.to_owned(), at: Instant::now(), is_ours_alone: records.iter().all(is_ours) }))
 }
 
 #[cfg(test)]
@@ -156,12 +157,16 @@ mod tests {
         let (marker, other) = (Marker::new("t"), Marker::new("t"));
         let alone = format!("{}\n", marker.value);
         assert!(judge("k", alone.as_bytes(), &marker).unwrap().unwrap().is_ours_alone);
+        // Posted twice, because the first answer was lost.
+        let twice = format!("{}\n{}\n", marker.value, marker.value);
+        assert!(judge("k", twice.as_bytes(), &marker).unwrap().unwrap().is_ours_alone);
+        // Another verify still looks for its own.
         let both = format!("{}\n{}\n", other.value, marker.value);
-        assert!(judge("k", both.as_bytes(), &marker).unwrap().unwrap().is_ours_alone);
+        assert!(!judge("k", both.as_bytes(), &marker).unwrap().unwrap().is_ours_alone);
         let mixed = format!("{{\"index\":1}}\n{}\n", marker.value);
         assert!(!judge("k", mixed.as_bytes(), &marker).unwrap().unwrap().is_ours_alone);
         assert!(judge("k", other.value.to_string().as_bytes(), &marker).is_none());
-        let altered = format!("{{\"{MARK}\":\"{}\"}}\n", marker.id);
+        let altered = format!("{{\"pipeline_verify\":\"{}\"}}\n", marker.id);
         assert!(matches!(judge("k", altered.as_bytes(), &marker), Some(Err(Fault::Altered { .. }))));
     }
 }

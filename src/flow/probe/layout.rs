@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 /// The partitioner that is used where none is named.
 const DEFAULT_PARTITIONER: &str = "io.confluent.connect.storage.partitioner.DefaultPartitioner";
 
+/// The formats whose objects have a record on each line.
+const FORMATS: [&str; 2] =
+    ["io.confluent.connect.s3.format.json.JsonFormat", "io.confluent.connect.s3.format.bytearray.ByteArrayFormat"];
+/// How many offsets may be left out within an object, as tombstones are.
+const GAP: i64 = 1000;
+
 /// How a connector names its objects (<https://docs.confluent.io/kafka-connectors/s3-sink/current/overview.html>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -33,7 +39,14 @@ pub enum Naming {
 
 impl Layout {
     /// The layout of a connector's configuration.
-    pub fn of(configuration: &BTreeMap<String, String>) -> Self {
+    ///
+    /// # Errors
+    /// Why its objects can't be looked into.
+    pub fn of(configuration: &BTreeMap<String, String>) -> Result<Self, String> {
+        let format = configuration.get("format.class").map_or(FORMATS[0], String::as_str).trim();
+        if !FORMATS.contains(&format) {
+            return Err(format!("its objects are written with {format}, which verify can't read"));
+        }
         let value = |key: &str, default: &str| configuration.get(key).map_or(default, String::as_str).trim().to_owned();
         let delimiter = value("directory.delim", "/");
         let naming = if value("partitioner.class", DEFAULT_PARTITIONER) == DEFAULT_PARTITIONER {
@@ -44,12 +57,12 @@ impl Layout {
         } else {
             Naming::Other
         };
-        Self {
+        Ok(Self {
             folder: format!("{}{delimiter}", value("topics.dir", "topics")),
             delimiter,
             naming,
             flush_size: value("flush.size", "1").parse().unwrap_or(1),
-        }
+        })
     }
 
     /// What the keys of the objects begin with that may have a record, and the key after which they come.
@@ -60,9 +73,11 @@ impl Layout {
             Naming::Offset { delimiter: file, width } => {
                 let prefix =
                     format!("{folder}{topic}{delimiter}partition={partition}{delimiter}{topic}{file}{partition}{file}");
-                // An object has `flush.size` records at most, so none that begins earlier can have it.
-                let earliest = offset - self.flush_size;
-                let after = (earliest >= 0).then(|| format!("{prefix}{earliest:0width$}", width = *width));
+                // An object has `flush.size` records at most, so none that begins much earlier can have it. Offsets have
+                // gaps where records are left out, and keys sort as numbers only as long as all have as many digits.
+                let earliest = offset - self.flush_size.saturating_mul(2) - GAP;
+                let sorts = offset.to_string().len() <= *width;
+                let after = (earliest >= 0 && sorts).then(|| format!("{prefix}{earliest:0width$}", width = *width));
                 (prefix, after)
             }
         }
@@ -78,19 +93,20 @@ impl Layout {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
     fn layout(pairs: &[(&str, &str)]) -> Layout {
-        Layout::of(&pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        Layout::of(&pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()).unwrap()
     }
 
     #[test]
     fn one_look_finds_an_object_that_is_named_by_offset() {
         let layout = layout(&[("flush.size", "100")]);
-        let (prefix, after) = layout.search("a.pin", 2, 1234);
+        let (prefix, after) = layout.search("a.pin", 2, 91234);
         assert_eq!(prefix, "topics/a.pin/partition=2/a.pin+2+");
-        assert_eq!(after.as_deref(), Some("topics/a.pin/partition=2/a.pin+2+0000001134"));
+        assert_eq!(after.as_deref(), Some("topics/a.pin/partition=2/a.pin+2+0000090034"));
         assert_eq!(layout.search("a.pin", 2, 12).1, None);
         assert_eq!(layout.first_offset("topics/a.pin/partition=2/a.pin+2+0000001200.json.gz"), Some(1200));
     }
@@ -104,8 +120,11 @@ mod tests {
             ("filename.offset.zero.pad.width", "4"),
             ("flush.size", "1"),
         ]);
-        let (prefix, after) = usual.search("t", 0, 7);
-        assert_eq!((prefix.as_str(), after.as_deref()), ("raw_t_partition=0_t-0-", Some("raw_t_partition=0_t-0-0006")));
+        let (prefix, after) = usual.search("t", 0, 7007);
+        assert_eq!((prefix.as_str(), after.as_deref()), ("raw_t_partition=0_t-0-", Some("raw_t_partition=0_t-0-6005")));
+        // Where offsets have outgrown their digits, keys don't sort as they do.
+        assert_eq!(usual.search("t", 0, 10_005).1, None);
+        assert!(Layout::of(&[("format.class".to_owned(), "a.ParquetFormat".to_owned())].into()).is_err());
         let timed = layout(&[("partitioner.class", "io.confluent.connect.storage.partitioner.HourlyPartitioner")]);
         assert_eq!(timed.search("t", 0, 7), ("topics/t/".to_owned(), None));
         assert_eq!(timed.first_offset("topics/t/year=2026/t+0+0000000007.json"), None);

@@ -160,7 +160,11 @@ impl Header {
         if self.attributes & TRANSACTIONAL_OR_CONTROL != 0 {
             return Err(ResponseError::InvalidTxnState);
         }
-        if self.count < 1 || self.last_offset_delta != self.count - 1 {
+        // Every record takes some bytes; packed ones fewer, but never this few.
+        const MOST_PER_BYTE: usize = 1024;
+        let count = usize::try_from(self.count).unwrap_or_default();
+        let fits = (1..=(self.size - HEADER).saturating_mul(MOST_PER_BYTE)).contains(&count);
+        if !fits || self.last_offset_delta != self.count - 1 {
             return Err(ResponseError::InvalidRecord);
         }
         Ok(())

@@ -45,7 +45,8 @@ impl Groups {
     /// The groups of a cluster that have members.
     pub(super) fn names(&self, cluster: &str) -> Vec<String> {
         let groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_cluster = groups.iter().filter(|((of, _), shared)| of == cluster && !shared.look(Group::is_empty));
+        let of_cluster =
+            groups.iter().filter(|((of, _), shared)| of == cluster && !shared.change(|group, _| group.is_empty()));
         of_cluster.map(|((_, name), _)| name.clone()).collect()
     }
 
@@ -97,10 +98,14 @@ impl Shared {
     pub(super) async fn sync(
         &self,
         member: &str,
+        instance: Option<&str>,
         generation: i32,
         assignments: Vec<(String, bytes::Bytes)>,
     ) -> Result<Assignment, ResponseError> {
-        self.change(|group, now| group.assign(member, generation, assignments, now))?;
+        self.change(|group, now| {
+            group.fence(member, instance)?;
+            group.assign(member, generation, assignments, now)
+        })?;
         self.until(|group, now| group.assignment(member, generation, now)).await
     }
 }

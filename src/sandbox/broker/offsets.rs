@@ -6,7 +6,7 @@ use std::io;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::kafka::Cluster;
+use crate::sandbox::kafka::{self, Cluster};
 use crate::sandbox::store::Transaction;
 use crate::sandbox::world::World;
 
@@ -67,7 +67,12 @@ pub(crate) fn commit(
 ) -> io::Result<()> {
     world.store.transact(|transaction| {
         let table = table(cluster);
-        offsets.iter().try_for_each(|(partition, committed)| transaction.put(&table, &key(group, partition), committed))
+        // A topic that was deleted meanwhile must not come back with offsets.
+        let there = offsets.iter().filter(|((topic, _), _)| kafka::is_there(transaction, cluster, topic));
+        let there: Vec<_> = there.collect();
+        there
+            .into_iter()
+            .try_for_each(|(partition, committed)| transaction.put(&table, &key(group, partition), committed))
     })
 }
 

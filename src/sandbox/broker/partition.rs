@@ -82,8 +82,11 @@ impl Partition {
     /// # Errors
     /// The same, and those of idempotent producers.
     pub(super) fn append_batch(&self, mut batch: BytesMut, terms: Terms) -> Result<i64, ResponseError> {
-        let header = Header::read(&batch).filter(|header| header.size == batch.len());
-        let mut header = header.ok_or(ResponseError::CorruptMessage)?;
+        let mut header = Header::read(&batch).ok_or(ResponseError::InvalidRecord)?;
+        // Exactly one batch: Kafka takes no more, and not less.
+        if header.size != batch.len() {
+            return Err(ResponseError::InvalidRecord);
+        }
         if header.size > terms.most {
             return Err(ResponseError::MessageTooLarge);
         }

@@ -63,6 +63,11 @@ pub(crate) fn topic(world: &World, cluster: &Cluster, name: &str) -> Option<View
     world.store.read(|transaction| present(transaction, cluster, name).and_then(|topic| topic.live(now())))
 }
 
+/// Whether a cluster has a topic now.
+pub(crate) fn is_there(transaction: &Transaction<'_>, cluster: &Cluster, name: &str) -> bool {
+    present(transaction, cluster, name).is_some_and(|topic| topic.live(now()).is_some())
+}
+
 /// All topics of a cluster as they are now, by name, without those that are being deleted.
 pub(crate) fn topics(world: &World, cluster: &Cluster) -> BTreeMap<String, View> {
     let now = now();

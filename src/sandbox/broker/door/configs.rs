@@ -121,11 +121,7 @@ impl Session {
     }
 
     /// What single operations come to: lists can be added to and taken from.
-    fn values(
-        &self,
-        topic: &str,
-        operations: &[AlterableConfig],
-    ) -> Result<Values, (ResponseError, String)> {
+    fn values(&self, topic: &str, operations: &[AlterableConfig]) -> Result<Values, (ResponseError, String)> {
         let present = kafka::topic(&self.world, &self.broker.cluster, topic);
         let mut values: BTreeMap<String, Option<String>> = BTreeMap::new();
         for operation in operations {
@@ -140,8 +136,8 @@ impl Session {
                 SET => Some(given.to_owned()),
                 APPEND => {
                     let mut items = list();
-                    items.extend(given.split(',').map(str::to_owned));
-                    items.dedup();
+                    let new: Vec<String> = given.split(',').map(str::to_owned).collect();
+                    items.extend(new.into_iter().filter(|item| !list().contains(item)));
                     Some(items.join(","))
                 }
                 SUBTRACT => {

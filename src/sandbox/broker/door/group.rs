@@ -85,7 +85,10 @@ impl Session {
         let assignments: Vec<(String, Bytes)> =
             request.assignments.into_iter().map(|each| (each.member_id.to_string(), each.assignment)).collect();
         let assigned = match self.group(&request.group_id) {
-            Ok(group) => group.sync(&request.member_id, request.generation_id, assignments).await,
+            Ok(group) => {
+                let instance = request.group_instance_id.as_deref();
+                group.sync(&request.member_id, instance, request.generation_id, assignments).await
+            }
             Err(error) => Err(error),
         };
         match assigned {
@@ -99,7 +102,10 @@ impl Session {
 
     pub(super) fn heartbeat(&self, request: &HeartbeatRequest) -> HeartbeatResponse {
         let beat = |group: Arc<Shared>| {
-            group.change(|group, now| group.heartbeat(&request.member_id, request.generation_id, now))
+            group.change(|group, now| {
+                group.fence(&request.member_id, request.group_instance_id.as_deref())?;
+                group.heartbeat(&request.member_id, request.generation_id, now)
+            })
         };
         let outcome = self.group(&request.group_id).and_then(beat);
         HeartbeatResponse::default().with_error_code(code(&outcome))

@@ -31,7 +31,10 @@ impl Session {
         let may = self.coordinates(group).and_then(|()| {
             let shared = self.world.groups.get(&self.broker.cluster.arn, group);
             let (id, generation) = (&request.member_id, request.generation_id_or_member_epoch);
-            shared.change(|group, now| group.may_commit(id, generation, now))
+            shared.change(|group, now| {
+                group.fence(id, request.group_instance_id.as_deref())?;
+                group.may_commit(id, generation, now)
+            })
         });
         let mut kept: Vec<(TopicPartition, Committed)> = Vec::new();
         let mut outcomes: Vec<(TopicName, i32, Result<(), ResponseError>)> = Vec::new();

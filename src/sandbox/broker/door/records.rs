@@ -31,6 +31,9 @@ const LARGEST_TIMESTAMP: i64 = -3;
 /// The epoch of every leader: they never change.
 const EPOCH: i32 = 0;
 
+/// `fetch.max.bytes` of Kafka's brokers.
+const LARGEST_FETCH: usize = 55 << 20;
+
 /// The store's table of numbers that are given out, and the one of producers.
 const NUMBERS: &str = "kafka.numbers";
 const PRODUCER_IDS: &str = "producer-ids";
@@ -98,12 +101,13 @@ impl Session {
     pub(super) async fn fetch(&self, request: FetchRequest) -> FetchResponse {
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
         let deadline = Instant::now() + wait;
-        let wanted = usize::try_from(request.min_bytes).unwrap_or_default();
+        let most = usize::try_from(request.max_bytes).unwrap_or_default().min(LARGEST_FETCH);
+        let wanted = usize::try_from(request.min_bytes).unwrap_or_default().min(most);
         // Subscribed before looking, so that what is appended meanwhile isn't missed.
         let mut grown = self.world.logs.grown();
         loop {
             grown.mark_unchanged();
-            let fetched = Fetched::of(self, &request);
+            let fetched = Fetched::of(self, &request, most);
             if fetched.bytes >= wanted || fetched.is_urgent || Instant::now() >= deadline {
                 return FetchResponse::default().with_responses(fetched.topics);
             }
@@ -184,9 +188,9 @@ impl Session {
 /// What Kafka's brokers say besides the code.
 fn why(topic: &str, error: ResponseError) -> String {
     match error {
-        ResponseError::InvalidRecord => {
-            format!("One or more records have been rejected: a compacted topic takes no record without a key ({topic})")
-        }
+        ResponseError::InvalidRecord => format!(
+            "One or more records have been rejected: not one whole batch, or a record without a key in a compacted topic ({topic})"
+        ),
         other => other.to_string(),
     }
 }
@@ -201,8 +205,7 @@ struct Fetched {
 }
 
 impl Fetched {
-    fn of(session: &Session, request: &FetchRequest) -> Self {
-        let left = usize::try_from(request.max_bytes).unwrap_or_default();
+    fn of(session: &Session, request: &FetchRequest, left: usize) -> Self {
         let mut fetched = Self { topics: Vec::new(), bytes: 0, is_urgent: false, left };
         for FetchTopic { topic, partitions, .. } in &request.topics {
             let data = partitions.iter().map(|asked| fetched.partition(session, topic, asked)).collect();

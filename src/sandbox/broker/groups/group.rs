@@ -109,7 +109,7 @@ pub(in crate::sandbox::broker) struct Group {
     leader: String,
     members: BTreeMap<String, Member>,
     /// Ids that were given to members that have not come back with them yet.
-    expected: Vec<String>,
+    expected: Vec<(String, Instant)>,
     round: u64,
 }
 
@@ -156,6 +156,7 @@ impl Group {
 
     /// Throws out who has been silent for too long, and lets a rebalance end whose time is up, or for which all are in.
     pub(super) fn advance(&mut self, now: Instant) {
+        self.expected.retain(|(_, until)| now < *until);
         let silent = |member: &Member| !member.waits && now.duration_since(member.seen) > member.session_timeout;
         let gone: Vec<String> =
             self.members.iter().filter(|(_, member)| silent(member)).map(|(id, _)| id.clone()).collect();
@@ -164,7 +165,9 @@ impl Group {
         }
         if let State::Preparing(Deadline(deadline)) = self.state {
             if now >= deadline {
-                self.members.retain(|_, member| member.waits);
+                self.members.retain(|_, member| member.waits || member.instance.is_some());
+                // Those that are away keep their place until their session ends.
+                self.members.values_mut().for_each(|member| member.waits = true);
             }
             if self.members.is_empty() {
                 self.goes_to(State::Empty);
@@ -236,13 +239,15 @@ impl Group {
         if joining.protocols.is_empty() || joining.protocol_type.is_empty() || !fits {
             return Err(ResponseError::InconsistentGroupProtocol.into());
         }
-        let id = self.identify(&joining)?;
+        let id = self.identify(&joining, now)?;
         if self.members.is_empty() {
             self.protocol_type.clone_from(&joining.protocol_type);
         }
         let millis = |millis: i32| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
         let protocols = joining.protocols;
-        let is_news = self.members.get(&id).is_none_or(|member| member.protocols != protocols) || self.leader == id;
+        // A leader that joins again once all is settled wants to share anew; before that it only repeats itself.
+        let leads = self.leader == id && self.state == State::Stable;
+        let is_news = self.members.get(&id).is_none_or(|member| member.protocols != protocols) || leads;
         let kept = self.members.get(&id).map(|member| member.assignment.clone()).unwrap_or_default();
         let settled = matches!(self.state, State::Stable | State::Completing);
         let member = Member {
@@ -264,7 +269,7 @@ impl Group {
     }
 
     /// Which member a request to join is of.
-    fn identify(&mut self, joining: &Joining) -> Result<String, NotJoined> {
+    fn identify(&mut self, joining: &Joining, now: Instant) -> Result<String, NotJoined> {
         if let Some(instance) = &joining.instance {
             let known = self.members.iter().find(|(_, member)| member.instance.as_ref() == Some(instance));
             let known = known.map(|(id, _)| id.clone());
@@ -283,13 +288,14 @@ impl Group {
         if joining.member.is_empty() {
             let id = new_id(&joining.client_id);
             if joining.asks_back {
-                self.expected.push(id.clone());
+                let session = Duration::from_millis(u64::try_from(joining.session_timeout).unwrap_or_default());
+                self.expected.push((id.clone(), now + session));
                 return Err(NotJoined { error: ResponseError::MemberIdRequired, member: id });
             }
             return Ok(id);
         }
-        if let Some(place) = self.expected.iter().position(|id| *id == joining.member) {
-            return Ok(self.expected.swap_remove(place));
+        if let Some(place) = self.expected.iter().position(|(id, _)| *id == joining.member) {
+            return Ok(self.expected.swap_remove(place).0);
         }
         if self.members.contains_key(&joining.member) {
             return Ok(joining.member.clone());
@@ -313,6 +319,17 @@ impl Group {
             member: id.to_owned(),
             members: if id == self.leader { self.members.iter().map(tell).collect() } else { Vec::new() },
         }))
+    }
+
+    /// Sees that an instance is still the member that it says it is, and was not started again elsewhere.
+    pub(in crate::sandbox::broker) fn fence(&self, id: &str, instance: Option<&str>) -> Result<(), ResponseError> {
+        let Some(instance) = instance else { return Ok(()) };
+        let holder = self.members.iter().find(|(_, member)| member.instance.as_deref() == Some(instance));
+        match holder {
+            None => Err(ResponseError::UnknownMemberId),
+            Some((holder, _)) if holder != id => Err(ResponseError::FencedInstanceId),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Sees that a member is of the present generation, and notes that it is alive.
@@ -426,119 +443,4 @@ fn new_id(of: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-
-    fn joining(member: &str) -> Joining {
-        Joining {
-            member: member.to_owned(),
-            instance: None,
-            client_id: "client".to_owned(),
-            host: "/127.0.0.1".to_owned(),
-            session_timeout: 10_000,
-            rebalance_timeout: 60_000,
-            protocol_type: "consumer".to_owned(),
-            protocols: vec![("range".to_owned(), Bytes::from_static(b"topics"))],
-            asks_back: false,
-        }
-    }
-
-    /// A group with two members, each of which has its share.
-    fn stable(now: Instant) -> (Group, String, String) {
-        let mut group = Group::default();
-        let first = group.join(joining(""), now).unwrap();
-        group.advance(now);
-        let second = group.join(joining(""), now).unwrap();
-        assert_eq!(group.heartbeat(&first, 1, now), Err(ResponseError::RebalanceInProgress));
-        assert_eq!(group.joined(&second), None);
-        group.join(joining(&first), now).unwrap();
-        group.advance(now);
-        let shares = vec![(first.clone(), Bytes::from_static(b"1")), (second.clone(), Bytes::from_static(b"2"))];
-        assert_eq!(group.assignment(&second, 2, now), None);
-        group.assign(&first, 2, shares, now).unwrap();
-        (group, first, second)
-    }
-
-    #[test]
-    fn two_members_share() {
-        let now = Instant::now();
-        let (mut group, first, second) = stable(now);
-        assert_eq!(group.label(), "Stable");
-        let share = |group: &mut Group, id: &str| group.assignment(id, 2, now).unwrap().unwrap().bytes;
-        assert_eq!([share(&mut group, &first), share(&mut group, &second)], [&b"1"[..], b"2"]);
-        let joined = group.joined(&first).unwrap().unwrap();
-        assert_eq!((joined.members.len(), joined.leader, joined.protocol), (2, first, "range".to_owned()));
-    }
-
-    #[test]
-    fn who_is_silent_is_out_and_the_others_join_again() {
-        let now = Instant::now();
-        let (mut group, first, second) = stable(now);
-        let later = now + Duration::from_secs(6);
-        assert_eq!(group.heartbeat(&second, 2, later), Ok(()));
-        let later = now + Duration::from_secs(11);
-        group.advance(later);
-        assert_eq!(group.heartbeat(&first, 2, later), Err(ResponseError::UnknownMemberId));
-        assert_eq!(group.heartbeat(&second, 2, later), Err(ResponseError::RebalanceInProgress));
-        group.join(joining(&second), later).unwrap();
-        group.advance(later);
-        assert_eq!(group.joined(&second).unwrap().unwrap().leader, second);
-    }
-
-    #[test]
-    fn who_does_not_join_again_in_time_is_out() {
-        let now = Instant::now();
-        let (mut group, first, second) = stable(now);
-        let mut eager = joining(&first);
-        eager.protocols[0].1 = Bytes::from_static(b"other topics");
-        group.join(eager, now).unwrap();
-        for second_passed in (0..=60).step_by(5) {
-            let later = now + Duration::from_secs(second_passed);
-            let _ = group.heartbeat(&second, 2, later);
-            group.advance(later);
-        }
-        assert_eq!(group.joined(&second), Some(Err(ResponseError::UnknownMemberId)));
-        assert_eq!(group.joined(&first).unwrap().unwrap().generation, 3);
-    }
-
-    #[test]
-    fn a_follower_that_asks_again_is_told_the_same() {
-        let now = Instant::now();
-        let (mut group, _, second) = stable(now);
-        group.join(joining(&second), now).unwrap();
-        assert_eq!((group.label(), group.joined(&second).unwrap().unwrap().generation), ("Stable", 2));
-    }
-
-    #[test]
-    fn ids_protocols_and_generations_are_checked() {
-        let now = Instant::now();
-        let (mut group, first, _) = stable(now);
-        let mut refused = |joining: Joining| group.join(joining, now).unwrap_err().error;
-        assert_eq!(refused(joining("nobody")), ResponseError::UnknownMemberId);
-        assert_eq!(refused(Joining { session_timeout: 1, ..joining("") }), ResponseError::InvalidSessionTimeout);
-        let other = Joining { protocols: vec![("sticky".to_owned(), Bytes::new())], ..joining("") };
-        assert_eq!(refused(other), ResponseError::InconsistentGroupProtocol);
-        let NotJoined { error, member: id } = group.join(Joining { asks_back: true, ..joining("") }, now).unwrap_err();
-        assert_eq!(error, ResponseError::MemberIdRequired);
-        assert_eq!(group.join(joining(&id), now).unwrap(), id);
-        assert_eq!(group.heartbeat(&first, 1, now), Err(ResponseError::IllegalGeneration));
-        assert_eq!(group.may_commit("", -1, now), Err(ResponseError::UnknownMemberId));
-    }
-
-    #[test]
-    fn a_static_member_that_is_started_again_takes_its_old_place() {
-        let now = Instant::now();
-        let mut group = Group::default();
-        let named = |member: &str| Joining { instance: Some("i".to_owned()), ..joining(member) };
-        let old = group.join(named(""), now).unwrap();
-        group.advance(now);
-        let new = group.join(named(""), now).unwrap();
-        group.advance(now);
-        assert_ne!(old, new);
-        assert_eq!(group.join(named(&old), now), Err(ResponseError::FencedInstanceId.into()));
-        assert_eq!(group.leave("", Some("i"), now), Ok(()));
-        assert!(group.is_empty() && group.label() == "Empty");
-        assert_eq!(group.may_commit("", -1, now), Ok(()));
-    }
-}
+mod tests;

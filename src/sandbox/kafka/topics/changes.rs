@@ -97,6 +97,7 @@ pub(crate) fn create(
 ) -> Result<Topic, Fault> {
     check_name(name)?;
     check_configs(&content.configs)?;
+    check_count(content.partitions)?;
     if content.partitions < 1 {
         let message = "Number of partitions must be larger than 0.";
         return Err(Fault::new(ResponseError::InvalidPartitions, message, "partitionCount"));
@@ -166,6 +167,7 @@ pub(crate) fn change(
     match change {
         Change::Grow(partitions) => {
             check_growth(content.partitions, partitions)?;
+            check_count(partitions)?;
             content.partitions = partitions;
         }
         Change::Configure(values) => {
@@ -185,6 +187,18 @@ pub(crate) fn change(
     }
     topic.updated(now, settled, content);
     Ok(transaction.put(&table(cluster), &key(name), &topic)?)
+}
+
+/// MSK's quota of partitions for the largest brokers, of three
+/// (<https://docs.aws.amazon.com/msk/latest/developerguide/limits.html>).
+const MOST_PARTITIONS: i64 = 12_000;
+
+fn check_count(partitions: i64) -> Result<(), Fault> {
+    if partitions <= MOST_PARTITIONS {
+        return Ok(());
+    }
+    let message = format!("{partitions} partitions are more than the brokers take: {MOST_PARTITIONS}.");
+    Err(Fault::new(ResponseError::InvalidPartitions, message, "partitionCount"))
 }
 
 /// Partitions only grow; the refusals are Kafka's.
