@@ -51,7 +51,7 @@ struct Open {
 
 enum Output {
     Plain(Upload),
-    Gzip(GzEncoder<Upload>),
+    Gzip(Box<GzEncoder<Upload>>),
 }
 
 /// What came of some records.
@@ -101,7 +101,7 @@ impl Output {
         match store.gzip {
             None => Self::Plain(upload),
             Some(level) => {
-                Self::Gzip(GzEncoder::new(upload, level.map_or_else(Compression::default, Compression::new)))
+                Self::Gzip(Box::new(GzEncoder::new(upload, level.map_or_else(Compression::default, Compression::new))))
             }
         }
     }
