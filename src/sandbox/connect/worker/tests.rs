@@ -146,7 +146,7 @@ async fn until(world: &World, holds: impl Fn(&World) -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(200), wait).await;
+    let waited = tokio::time::timeout(Duration::from_secs(20), wait).await;
     assert!(waited.is_ok(), "{}", log_of(world));
 }
 
@@ -464,21 +464,4 @@ async fn a_connector_of_another_class_does_nothing_and_says_so() {
     let world = begin(folder.path(), &[("connector.class", "io.x.Other")]).await;
     work_until(&world, |world| log_of(world).contains("The sandbox has no implementation of io.x.Other")).await;
     assert_eq!(found(&world).1, State::Running);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore]
-async fn zz_speed() {
-    for (flush, total) in [("1000", 100_000), ("1", 20_000), ("1", 100_000)] {
-        let folder = tempfile::tempdir().unwrap();
-        let world = begin(folder.path(), &[("flush.size", flush)]).await;
-        make_topic(&world, "t.a", 3);
-        for n in 0..total / 100 {
-            post(&world, "t.a", n % 3, (0..100).map(|i| (0, json!({"index": n * 100 + i, "unique_id": "0a5b0c5d-0e5f-4000-8000-000000000001", "title": "A title of a pin that is not too long", "follower_count": 1234, "tag_list": "a,b,c", "lat": 51.5})))) ;
-        }
-        let began = std::time::Instant::now();
-        let per = (total / 3 / 1000 * 1000) as i64;
-        work_until(&world, |world| offsets(world).len() == 3 && offsets(world).values().all(|o| *o >= per)).await;
-        eprintln!("flush {flush}, {total}: {:?}", began.elapsed());
-    }
 }

@@ -50,7 +50,7 @@ struct Open {
 }
 
 enum Output {
-    Plain(Upload),
+    Plain(Box<Upload>),
     Gzip(Box<GzEncoder<Upload>>),
 }
 
@@ -99,7 +99,7 @@ impl Output {
     fn begin(world: &World, store: &Store) -> Self {
         let upload = Upload::begin(world, store.part_size);
         match store.gzip {
-            None => Self::Plain(upload),
+            None => Self::Plain(Box::new(upload)),
             Some(level) => {
                 Self::Gzip(Box::new(GzEncoder::new(upload, level.map_or_else(Compression::default, Compression::new))))
             }
