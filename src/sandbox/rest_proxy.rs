@@ -44,6 +44,7 @@ use super::listener::{self, Answer, Unanswered};
 use super::world::World;
 use metadata::Metadata;
 use partitioner::Turns;
+pub(super) use partitioner::of_key as partition_of_key;
 use problem::Problem;
 use resource::Resource;
 

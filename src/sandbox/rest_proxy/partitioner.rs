@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 
 /// The partition of a key.
-pub(super) fn of_key(key: &[u8], partitions: i32) -> i32 {
+pub(in crate::sandbox) fn of_key(key: &[u8], partitions: i32) -> i32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
 

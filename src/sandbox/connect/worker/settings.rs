@@ -144,7 +144,7 @@ impl Sink {
             store: reader.store(),
             errors: reader.errors(),
             skips_nulls: reader.skips_nulls(),
-            from_the_end: reader.from_the_end(),
+            from_the_end: reader.begins_at_the_end(),
             format,
         };
         reader.overrides();

@@ -19,6 +19,7 @@ use crate::sandbox::connect::connectors::{Connector, StateDescription};
 use crate::sandbox::connect::health;
 use crate::sandbox::iam;
 use crate::sandbox::kafka::{self, Cluster, Content, View};
+use crate::sandbox::rest_proxy::partition_of_key;
 use crate::sandbox::s3::{self, Uploaded};
 use crate::sandbox::world::{World, now};
 
@@ -200,7 +201,7 @@ impl Task {
         }
     }
 
-    fn check_rights<'t>(&self, topics: impl Iterator<Item = &'t String>) -> Result<(), StateDescription> {
+    fn check_rights<'t>(&self, topics: impl IntoIterator<Item = &'t String>) -> Result<(), StateDescription> {
         if !self.uses_iam {
             return Ok(());
         }
@@ -224,7 +225,10 @@ impl Task {
             .filter(|(_, assignment)| assignment.is_ready(time) == Some(true))
             .map(|(key, _)| key.clone())
             .collect();
-        let is_busy = !ready.is_empty();
+        if ready.is_empty() {
+            return Ok(false);
+        }
+        self.check_rights(ready.iter().map(|(topic, _)| topic).collect::<BTreeSet<_>>())?;
         let taken: Vec<Assignment> = ready.iter().filter_map(|key| self.assignments.remove(key)).collect();
         let mut advances = stream::iter(taken)
             .map(|assignment| {
@@ -244,7 +248,7 @@ impl Task {
         }
         drop(advances);
         self.assignments.extend(back);
-        Ok(is_busy)
+        Ok(true)
     }
 
     /// Puts in its place what came of the records of a partition, and then commits its offset: a kill in between has the
@@ -324,9 +328,12 @@ impl Task {
                 &arn,
             )?;
         }
+        let view = kafka::topic(&self.world, &self.cluster, &to.topic);
+        let partitions = view.map_or(1, |view| view.content.partitions as i32);
         for errant in errant {
             let letter = dead_letters::letter(sink, to, &origin, errant);
-            let sent = broker::append(&self.world, &self.cluster, &to.topic, 0, &[letter]);
+            let place = letter.key.as_ref().map_or(0, |key| partition_of_key(key, partitions));
+            let sent = broker::append(&self.world, &self.cluster, &to.topic, place, &[letter]);
             if let Err(error) = sent {
                 self.log.error(format!("Could not produce message to dead letter queue. topic={}: {error}", to.topic));
             }

@@ -50,8 +50,8 @@ struct Open {
 }
 
 enum Output {
-    Plain(Upload),
-    Gzip(GzEncoder<Upload>),
+    Plain(Box<Upload>),
+    Gzip(Box<GzEncoder<Upload>>),
 }
 
 /// What came of some records.
@@ -99,9 +99,9 @@ impl Output {
     fn begin(world: &World, store: &Store) -> Self {
         let upload = Upload::begin(world, store.part_size);
         match store.gzip {
-            None => Self::Plain(upload),
+            None => Self::Plain(Box::new(upload)),
             Some(level) => {
-                Self::Gzip(GzEncoder::new(upload, level.map_or_else(Compression::default, Compression::new)))
+                Self::Gzip(Box::new(GzEncoder::new(upload, level.map_or_else(Compression::default, Compression::new))))
             }
         }
     }

@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
         behavior.eq_ignore_ascii_case("ignore")
     }
 
-    pub(super) fn from_the_end(&mut self) -> bool {
+    pub(super) fn begins_at_the_end(&mut self) -> bool {
         const KEYS: [&str; 2] = ["consumer.override.auto.offset.reset", "consumer.auto.offset.reset"];
         let [own, worker] = KEYS;
         let given = self.own.get(own).map(|value| (own, value)).or_else(|| Some((worker, self.worker.get(worker)?)));
