@@ -116,6 +116,12 @@ impl Send {
         let style = global.style();
         let manifest = load(&self.manifest.path, global, Purpose::Make)?;
         let chosen = Chosen::of(self, &manifest)?;
+        if let (Some(file), Some(rejects)) = (&self.file, &self.rejects)
+            && std::fs::canonicalize(file).is_ok_and(|file| std::fs::canonicalize(rejects).is_ok_and(|it| it == file))
+        {
+            let path = rejects.display();
+            return Err(Failure::Usage(format!("{path} can't be read and written at once; name another --rejects")));
+        }
         let append = |path: &PathBuf| Rejects::append(path).map_err(|error| unwritable(path, &error));
         let rejects = self.rejects.as_ref().map(append).transpose()?;
         let source = chosen.open()?;

@@ -145,7 +145,8 @@ impl<R: FnMut(Event<'_>)> Run<'_, R> {
             }
             let now = Instant::now();
             let wake = [
-                (wait == Wait::Pace).then(|| self.pace.next(now)).flatten(),
+                // Its moment may have passed meanwhile: then it is now.
+                (wait == Wait::Pace).then(|| self.pace.next(now).unwrap_or(now)),
                 self.lanes.due(),
                 self.end.filter(|_| self.taking),
                 Some(self.told + TICK),

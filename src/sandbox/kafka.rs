@@ -16,8 +16,8 @@ pub(crate) use clusters::Cluster;
 pub(crate) use creation::declare_cluster;
 pub(super) use permissions::needs;
 pub(crate) use topics::{
-    Change, Configs, Content, Fault, View, brokers, change, create_topic, delete_topic, in_force, replica, topic,
-    topics,
+    Change, Configs, Content, Fault, View, brokers, change, create_topic, delete_topic, in_force, is_there, replica,
+    topic, topics,
 };
 
 use std::cmp::Reverse;

@@ -78,12 +78,14 @@ impl Answer for RestProxy {
 
 impl RestProxy {
     async fn reply(&self, parts: &Parts, body: Incoming) -> Result<Response<Body>, Problem> {
+        // Read first: a connection that is closed on a body breaks under the client before it has seen the refusal.
+        let body = read(body).await;
         let resource = Resource::at(parts.uri.path())?;
         resource.check_method(&parts.method)?;
         if parts.method == Method::POST {
             let embedded = media::embedded(&parts.headers)?;
             let media = media::acceptable(&parts.headers)?;
-            let body = read(body).await?;
+            let body = body?;
             let text = match &resource {
                 Resource::Topic(topic) => self.produce(topic, None, embedded, &body)?,
                 Resource::Partition(topic, partition) => self.produce(topic, Some(*partition), embedded, &body)?,

@@ -70,6 +70,8 @@ struct Part {
     post: Post,
     /// Whether they may have been written already.
     in_doubt: bool,
+    /// Whether they are listed as such.
+    listed: bool,
 }
 
 impl Courier {
@@ -77,7 +79,7 @@ impl Courier {
     pub(super) async fn deliver(&self, topic: &str, batch: Batch) -> Delivery {
         let mut delivery = Delivery::default();
         // A part whose content is refused is halved until it is known which record it was.
-        let mut parts = vec![Part { post: self.poster.prepare(topic, batch), in_doubt: false }];
+        let mut parts = vec![Part { post: self.poster.prepare(topic, batch), in_doubt: false, listed: false }];
         while let Some(part) = parts.pop() {
             if let Some(why) = self.stopped(delivery.posted) {
                 delivery.lose(&part, Fate::Failed, why);
@@ -140,8 +142,9 @@ impl Courier {
                 }
                 () = sleep(wait) => {}
             }
-            if part.in_doubt {
+            if part.in_doubt && !part.listed {
                 delivery.doubtful.extend(part.post.places());
+                part.listed = true;
             }
         }
     }
@@ -178,13 +181,14 @@ impl Courier {
         }
         let why = why?;
         // Kafka's errors of this kind are timeouts and lost connections too, after which a record may be there.
-        *part = Part { post: self.poster.prepare(topic, part.post.only(again)), in_doubt: true };
+        *part = Part { post: self.poster.prepare(topic, part.post.only(again)), in_doubt: true, listed: part.listed };
         Some(why)
     }
 
     fn halve(&self, topic: &str, part: &Part) -> [Part; 2] {
         let (middle, end) = (part.post.len() / 2, part.post.len());
         let of = |positions: std::ops::Range<usize>| Part {
+            listed: part.listed,
             post: self.poster.prepare(topic, part.post.only(positions)),
             in_doubt: part.in_doubt,
         };

@@ -97,11 +97,12 @@ impl Gateway {
         client: SocketAddr,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let path = parts.uri.path();
-        let (stage_name, path) =
-            path[1..].split_at_checked(path[1..].find('/').unwrap_or(path.len() - 1)).unwrap_or_default();
+        // The target of a CONNECT has no path at all.
+        let path = parts.uri.path().strip_prefix('/').unwrap_or_default();
+        let (stage_name, path) = path.split_at(path.find('/').unwrap_or(path.len()));
         let stage = self.stages.live(&self.world, api_id, stage_name);
         let Some(stage) = stage.filter(|stage| region.is_none_or(|region| region == stage.region)) else {
+            drain(body).await;
             return refusal::no_such_stage();
         };
         let mut exchange = Exchange::new(api_id, stage_name, path, &stage, &parts, client);
@@ -115,7 +116,13 @@ impl Gateway {
     }
 
     async fn carry_out(&self, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Response<Body>, Refusal> {
-        let route = exchange.find_route()?;
+        let route = match exchange.find_route() {
+            Ok(route) => route,
+            Err(refusal) => {
+                drain(body).await;
+                return Err(refusal);
+            }
+        };
         exchange.body = read(exchange, body).await?;
         let method = route.method;
         if method.authorization_type == "AWS_IAM" {
@@ -137,6 +144,11 @@ impl Gateway {
             other => Err(Refusal::not_supported(&format!("integrations of type {other}"))),
         }
     }
+}
+
+/// Reads what nobody wants: a connection that is closed on it breaks under the client before it has seen the refusal.
+async fn drain(body: Incoming) {
+    let _ = Limited::new(body, LARGEST_BODY).collect().await;
 }
 
 async fn read(exchange: &Exchange<'_>, body: Incoming) -> Result<Bytes, Refusal> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use uuid::Uuid;
 
 use super::assignment::{Advance, Assignment};
 use super::dead_letters::{self, Origin};
@@ -242,7 +243,7 @@ impl Task {
             let Advance { assignment, outcome, result } = advance;
             let key = (assignment.topic.clone(), assignment.partition);
             // What went well before something went wrong is kept.
-            self.settle(&key, outcome).await?;
+            self.settle(&key, assignment.id, outcome).await?;
             result.map_err(|fault| failed(&fault))?;
             back.push((key, assignment));
         }
@@ -253,7 +254,7 @@ impl Task {
 
     /// Puts in its place what came of the records of a partition, and then commits its offset: a kill in between has the
     /// same objects written again.
-    async fn settle(&self, key: &TopicPartition, outcome: Outcome) -> Result<(), StateDescription> {
+    async fn settle(&self, key: &TopicPartition, topic: Uuid, outcome: Outcome) -> Result<(), StateDescription> {
         let Outcome { mut written, commit, errant } = outcome;
         self.report(key, &errant)?;
         let mut tries = 0;
@@ -269,6 +270,10 @@ impl Task {
             tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
         }
         let Some(offset) = commit else { return Ok(()) };
+        // A topic that was deleted and made again meanwhile begins anew.
+        if kafka::topic(&self.world, &self.cluster, &key.0).is_none_or(|view| view.id != topic) {
+            return Ok(());
+        }
         self.commit(key.clone(), offset)?;
         if count > 0 {
             let (topic, partition) = key;

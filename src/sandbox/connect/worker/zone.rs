@@ -54,9 +54,11 @@ impl Zone {
 
     /// The next of the moments that are a period apart, counted from midnight, or the next midnight.
     pub(super) fn next(&self, moment: i64, period: i64) -> i64 {
-        let midnight = self.moment(self.local(moment).div_euclid(DAY) * DAY);
+        // A day has 23 or 25 hours where clocks change.
+        let day = self.local(moment).div_euclid(DAY);
+        let (midnight, next_midnight) = (self.moment(day * DAY), self.moment((day + 1) * DAY));
         let passed = (moment - midnight) / period;
-        midnight + ((passed + 1) * period).min(DAY)
+        (midnight + (passed + 1) * period).min(next_midnight)
     }
 }
 

@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         match Regex::new(&format!("^(?:{pattern})$")) {
             Ok(regex) => Topics::Matching(regex),
             Err(_) => {
-                self.fault(format!("Property topics.regex contains an invalid regular expression: {pattern}"));
+                self.fault(format!("Property topics.regex contains an invalid regular expression, or one that looks around, which the sandbox doesn't implement: {pattern}"));
                 Topics::Named(Vec::new())
             }
         }
