@@ -50,7 +50,8 @@ fn a_backend_is_told_by_what_a_look_at_it_says() {
         let told = cause(Hop::Api, answered(504, None, "Endpoint request timed out"), &evidence);
         assert!(told.contains(expected), "{told}");
         // What has the REST proxy's own code comes from a backend that is there.
-        assert_eq!(cause(Hop::Api, answered(500, Some(50002), "Kafka error"), &evidence), "");
+        let told = cause(Hop::Api, answered(500, Some(50002), "Kafka error"), &evidence);
+        assert!(told.contains("doesn't reach its brokers"), "{told}");
     }
 }
 
@@ -98,4 +99,38 @@ fn drift_of_what_is_on_the_way_is_told_and_of_nothing_else() {
 fn nothing_is_said_of_a_record_that_came_through() {
     let trace = Trace { topic: "t".to_owned(), place: None, hops: Vec::new(), landed: None };
     assert_eq!(causes(&trace, &Evidence::default()), []);
+}
+
+#[test]
+fn what_api_gateway_refuses_is_told() {
+    let evidence = Evidence { api: Api::Deployed, ..Evidence::default() };
+    for (status, message, expected) in [
+        (403, "Forbidden", "wants a key"),
+        (403, "User: x is not authorized to perform: execute-api:Invoke", "may not call the API"),
+        (429, "Too Many Requests", "throttled"),
+    ] {
+        let told = cause(Hop::Api, answered(status, None, message), &evidence);
+        assert!(told.contains(expected), "{told}");
+    }
+    let refused = Fault::Refused { code: 50002, reason: "no".to_owned() };
+    assert!(cause(Hop::Api, refused, &evidence).contains("refuse the record: no"));
+}
+
+#[test]
+fn brokers_that_cannot_be_read_are_not_another_cluster() {
+    let silent = crate::kafka::Unread::Silent { servers: "b:9092".to_owned(), limit: Duration::from_secs(15) };
+    assert!(cause(Hop::Topic, Fault::Brokers(silent), &Evidence::default()).contains("can't be read"));
+    let other = Fault::NotInTopic { partition: 0, offset: 1 };
+    assert!(cause(Hop::Topic, other, &Evidence::default()).contains("another cluster"));
+}
+
+#[test]
+fn a_pattern_that_only_java_knows_is_not_blamed() {
+    let configuration = [("topics.regex", "(?!b).*"), ("flush.size", "9")];
+    let evidence = Evidence { connector: connector("RUNNING", &configuration), ..Evidence::default() };
+    assert!(cause(Hop::Bucket, no_object(), &evidence).contains("flush.size 9"));
+    // A schedule that came round while it was waited is no excuse.
+    let configuration = [("topics", "a.pin"), ("flush.size", "9"), ("rotate.schedule.interval.ms", "5000")];
+    let evidence = Evidence { connector: connector("RUNNING", &configuration), ..Evidence::default() };
+    assert!(cause(Hop::Bucket, no_object(), &evidence).contains("is behind"));
 }
