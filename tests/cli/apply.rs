@@ -348,7 +348,7 @@ fn secrets_are_never_shown_and_never_kept() {
         Bench::with(&["--settle", "200ms", "--lag", "50ms", "--fault", "kafkaconnect:UpdateConnector:rollback:1"]);
     bench.dev(&[]);
     bench.apply();
-    let secrets = "tasks.max: 3\n    s3.proxy.password: HUSH1\n    schema.registry.url: https://me:HUSH2@host\n";
+    let secrets = "tasks.max: 3\n    audit.password: HUSH1\n    schema.registry.url: https://me:HUSH2@host\n";
     let worker = "value.converter.schemas.enable: false\n    config.providers.x.param.token: HUSH3\n\n# What";
     bench.dev(&[("tasks.max: 3\n", secrets), ("value.converter.schemas.enable: false\n\n# What", worker)]);
     let hidden = |run: &crate::bench::Run| {
