@@ -12,8 +12,10 @@ use kafka_protocol::ResponseError;
 use tokio::sync::watch;
 
 mod group;
+mod messages;
 
-pub(super) use group::{Assignment, Group, Joined, Joining, NotJoined};
+pub(super) use group::Group;
+pub(super) use messages::{Assignment, Joined, Joining, NotJoined};
 
 /// How often who waits looks whether a member has gone silent.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
