@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
 use pipeline::aws::clients::Clients;
@@ -160,6 +160,11 @@ fn a_sandbox_that_is_killed_has_lost_nothing_that_it_answered() {
         });
         // The calls that are under way then are at other places each time.
         std::thread::sleep(Duration::from_millis(60 + 37 * round as u64 % 200));
+        // On a busy machine that is not long enough for anything to be answered.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while answered.lock().unwrap().deleted.len() < 2 * (round + 1) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         up.kill();
         workers.iter().for_each(tokio::task::JoinHandle::abort);
     }
