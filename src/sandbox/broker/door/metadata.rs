@@ -110,26 +110,13 @@ impl Session {
     pub(super) fn find_coordinator(&self, request: &FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
         const ONE_BY_ONE: i16 = 3;
         let refused = (request.key_type != GROUP).then_some(ResponseError::TransactionalIdAuthorizationFailed);
-        let of = |key: &StrBytes| match refused {
-            Some(refusal) => Err(refusal),
-            None => self.coordinator(key).ok_or(ResponseError::CoordinatorNotAvailable),
-        };
-        if version <= ONE_BY_ONE {
-            return match of(&request.key) {
-                Ok(broker) => FindCoordinatorResponse::default()
-                    .with_node_id(BrokerId(broker.id))
-                    .with_host(StrBytes::from_static_str(HOST))
-                    .with_port(i32::from(broker.port)),
-                Err(error) => FindCoordinatorResponse::default()
-                    .with_error_code(error.code())
-                    .with_error_message(Some(text(&error.to_string())))
-                    .with_node_id(BrokerId(-1))
-                    .with_port(-1),
+        let told = |key: &StrBytes| {
+            let found = match refused {
+                Some(refusal) => Err(refusal),
+                None => self.coordinator(key).ok_or(ResponseError::CoordinatorNotAvailable),
             };
-        }
-        let coordinators = request.coordinator_keys.iter().map(|key| {
             let coordinator = Coordinator::default().with_key(key.clone());
-            match of(key) {
+            match found {
                 Ok(broker) => coordinator
                     .with_node_id(BrokerId(broker.id))
                     .with_host(StrBytes::from_static_str(HOST))
@@ -140,7 +127,17 @@ impl Session {
                     .with_node_id(BrokerId(-1))
                     .with_port(-1),
             }
-        });
+        };
+        if version <= ONE_BY_ONE {
+            let only = told(&request.key);
+            return FindCoordinatorResponse::default()
+                .with_error_code(only.error_code)
+                .with_error_message(only.error_message)
+                .with_node_id(only.node_id)
+                .with_host(only.host)
+                .with_port(only.port);
+        }
+        let coordinators = request.coordinator_keys.iter().map(told);
         FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
     }
 }

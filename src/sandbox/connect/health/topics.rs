@@ -23,10 +23,9 @@ impl Subject<'_> {
         }
     }
 
+    /// Whether `topics.regex` has a topic in it, one that is there or one that comes.
     fn would_read(&self, topic: &str) -> bool {
-        self.get("topics.regex")
-            .and_then(|pattern| Regex::new(&format!("^(?:{pattern})$")).ok())
-            .is_some_and(|regex| regex.is_match(topic))
+        self.get("topics.regex").and_then(|pattern| whole(pattern).ok()).is_some_and(|regex| regex.is_match(topic))
     }
 
     fn named_topics(&self) -> Result<Vec<String>, StateDescription> {
@@ -48,8 +47,7 @@ impl Subject<'_> {
     }
 
     fn matching_topics(&self, pattern: &str) -> Result<Vec<String>, StateDescription> {
-        // Kafka Connect wants the whole name to match.
-        let regex = Regex::new(&format!("^(?:{pattern})$"))
+        let regex = whole(pattern)
             .map_err(|_| invalid(format!("Property topics.regex contains an invalid regular expression, or one that looks around, which the sandbox doesn't implement: {pattern}")))?;
         let topics: Vec<String> =
             kafka::topics(self.world, &self.cluster).into_keys().filter(|topic| regex.is_match(topic)).collect();
@@ -66,4 +64,9 @@ impl Subject<'_> {
     pub(super) fn dead_letter_topic(&self) -> Option<&str> {
         self.get(DEAD_LETTERS)
     }
+}
+
+/// A pattern as Kafka Connect takes it: the whole name has to match.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!("^(?:{pattern})$"))
 }
