@@ -25,6 +25,7 @@ mod nearest;
 mod problem;
 mod quantity;
 mod raw;
+mod serverless;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use load::{Overrides, load};
 pub(crate) use nearest::suggestion;
 pub use problem::{Problem, Problems};
 pub use quantity::parse_duration;
+pub(crate) use serverless::misfits as serverless_misfits;
 
 /// One pipeline, as declared.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -109,6 +111,30 @@ pub struct Cluster {
     pub auth: Auth,
     /// Which listeners clients use.
     pub access: Access,
+    /// By which way its topics are managed.
+    pub topics_via: TopicsVia,
+    /// What the sandbox pretends that it is; counts for target sandbox alone.
+    pub pretended: Option<Pretended>,
+}
+
+/// By which way topics are managed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum TopicsVia {
+    /// MSK's topic API where the cluster has it, the Kafka protocol otherwise.
+    Auto,
+    /// MSK's topic API.
+    Api,
+    /// The Kafka protocol.
+    Kafka,
+}
+
+/// What the sandbox pretends that a cluster is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Pretended {
+    /// A provisioned cluster of this Kafka version.
+    Provisioned(String),
+    /// A Serverless cluster.
+    Serverless,
 }
 
 /// How a cluster is found.
@@ -121,7 +147,7 @@ pub enum ClusterReference {
 }
 
 /// How clients authenticate to the brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Auth {
     /// MSK IAM over TLS.
     Iam,
@@ -129,6 +155,18 @@ pub enum Auth {
     Tls,
     /// Neither.
     Plaintext,
+    /// SASL/SCRAM over TLS.
+    Scram {
+        /// The ARN of the secret in Secrets Manager that has the user and the password.
+        secret: String,
+    },
+    /// TLS, with a certificate of the client's own.
+    Mtls {
+        /// The file of the certificate, in PEM.
+        certificate: PathBuf,
+        /// The file of its private key, in PEM.
+        key: PathBuf,
+    },
 }
 
 /// Which listeners clients use.

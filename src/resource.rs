@@ -8,7 +8,8 @@ use crate::archive::Archive;
 use crate::archive::classes::check_classes;
 use crate::aws::clients::Clients;
 use crate::engine::graph::{Graph, GraphError};
-use crate::engine::{Address, Outputs, Resource};
+use crate::engine::{Address, Outputs, Resource, Result as EngineResult};
+use crate::kafka::Brokers;
 use crate::manifest::{Auth, Backend, Manifest, PluginSource, TopicSelection};
 
 mod bucket;
@@ -22,10 +23,12 @@ mod rest_api;
 mod role;
 mod secrecy;
 mod topic;
+mod topic_commands;
 mod worker_configuration;
 
 pub use ownership::Tags;
 pub use rest_api::Door;
+pub use topic_commands::topic_commands;
 
 /// What every kind works with.
 #[derive(Clone, Debug)]
@@ -93,10 +96,15 @@ impl Builder<'_> {
     fn cluster_and_topics(&mut self) {
         let topics = &self.manifest.topics;
         let Some(declared) = &self.manifest.cluster else { return };
-        self.add(cluster::Cluster::new(self.shared(), declared, !topics.is_empty()));
-        let api = Arc::new(topic::TopicApi::new(topics.iter().map(|topic| topic.name.as_str())));
+        let doors = Arc::new(topic::Doors::new(self.context, topics));
+        let managed = (!topics.is_empty()).then(|| cluster::Topics {
+            declared: topics.clone(),
+            doors: Arc::clone(&doors),
+            are_needed: self.purpose == Purpose::Make || topics.iter().any(|topic| !topic.retain),
+        });
+        self.add(cluster::Cluster::new(self.shared(), declared, managed));
         for topic in topics {
-            self.add(topic::Topic::new(self.shared(), topic, cluster::address(declared), Arc::clone(&api)));
+            self.add(topic::Topic::new(topic, cluster::address(declared), Arc::clone(&doors)));
         }
     }
 
@@ -162,7 +170,7 @@ impl Builder<'_> {
                 .map(|declared| worker_configuration::address(&declared.name)),
             topics: self.manifest.topics.iter().map(|topic| topic::address(&topic.name)).collect(),
         };
-        let connector = connector::Connector::new(self.shared(), declared, cluster.auth, &self.manifest.topics, parts);
+        let connector = connector::Connector::new(self.shared(), declared, &cluster.auth, &self.manifest.topics, parts);
         if let Some(archive) = archive {
             check_plugin(archive, &connector, &declared.kafka_connect_version).await?;
         }
@@ -218,6 +226,16 @@ fn grants(manifest: &Manifest) -> role::Grants {
         // The REST proxy behind the API writes as this role.
         client_topics: if manifest.api.is_some() { names() } else { Vec::new() },
     }
+}
+
+/// The brokers that the manifest's clients use, and who this tool is to them.
+///
+/// # Errors
+/// Where the manifest has no cluster, the cluster no such listener, or the credentials can't be had.
+pub async fn brokers(manifest: &Manifest, context: &Shared, outputs: &Map<String, Value>) -> EngineResult<Brokers> {
+    let declared = manifest.cluster.as_ref().ok_or("the manifest declares no cluster")?;
+    let servers = outputs.get("bootstrap_brokers").and_then(Value::as_str);
+    cluster::brokers(context, declared, servers.ok_or("the cluster has no listener as `cluster.auth` asks for")?).await
 }
 
 /// What `pipeline outputs` gives, in the order in which it is told. What does not exist is absent.

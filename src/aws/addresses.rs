@@ -80,6 +80,17 @@ impl Clients {
         let sandbox = self.sandbox.as_ref().ok_or(AddressError::NotASandbox)?;
         Ok(addresses(sandbox, "").await?.rest_proxy)
     }
+
+    /// The authority that signed the certificates of the sandbox's brokers, in PEM; none where this is not the sandbox.
+    ///
+    /// # Errors
+    /// Where it cannot be asked.
+    pub async fn sandbox_authority(&self) -> Result<Option<Vec<u8>>, AddressError> {
+        let Some(sandbox) = &self.sandbox else { return Ok(None) };
+        let authority = ask(sandbox, "authority").await;
+        let unreachable = |source| AddressError::Unreachable { sandbox: sandbox.clone(), source };
+        authority.map(|pem| Some(pem.into_bytes())).map_err(unreachable)
+    }
 }
 
 fn aws_invoke_url(partition: &str, region: &str, api_id: &str, stage: &str) -> String {
@@ -89,7 +100,7 @@ fn aws_invoke_url(partition: &str, region: &str, api_id: &str, stage: &str) -> S
 
 /// Asks the sandbox, with the `query` that reserves an API's address where it has none yet.
 async fn addresses(sandbox: &str, query: &str) -> Result<Addresses, AddressError> {
-    let body = ask(sandbox, query)
+    let body = ask(sandbox, &format!("addresses{query}"))
         .await
         .map_err(|source| AddressError::Unreachable { sandbox: sandbox.to_owned(), source })?;
     serde_json::from_str(&body).map_err(|source| AddressError::Unreadable {
@@ -108,8 +119,8 @@ pub fn loopback() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build()
 }
 
-async fn ask(sandbox: &str, query: &str) -> Result<String, reqwest::Error> {
-    let answer = loopback()?.get(format!("{sandbox}/_sandbox/addresses{query}")).send().await?;
+async fn ask(sandbox: &str, call: &str) -> Result<String, reqwest::Error> {
+    let answer = loopback()?.get(format!("{sandbox}/_sandbox/{call}")).send().await?;
     answer.error_for_status()?.text().await
 }
 

@@ -51,6 +51,8 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
     /// API Gateway.
     pub apigateway: aws_sdk_apigateway::Client,
     /// The account that the credentials belong to.
@@ -124,6 +126,9 @@ impl Clients {
                     .interceptor(retries.clone())
                     .build(),
             ),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(
+                aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(retries.clone()).build(),
+            ),
             apigateway: aws_sdk_apigateway::Client::from_conf(
                 aws_sdk_apigateway::config::Builder::from(&config)
                     .retry_classifier(retry::KnownCodes)
@@ -140,6 +145,26 @@ impl Clients {
             },
             credentials: config.credentials_provider(),
         })
+    }
+}
+
+#[cfg(test)]
+impl Clients {
+    /// Clients of a configuration as it is, that nobody was asked about.
+    pub(crate) fn for_tests(config: &SdkConfig, account: &str) -> Self {
+        Self {
+            kafka: aws_sdk_kafka::Client::new(config),
+            connect: aws_sdk_kafkaconnect::Client::new(config),
+            s3: aws_sdk_s3::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            secrets: aws_sdk_secretsmanager::Client::new(config),
+            apigateway: aws_sdk_apigateway::Client::new(config),
+            account: account.to_owned(),
+            region: "us-east-1".to_owned(),
+            partition: "aws".to_owned(),
+            sandbox: None,
+            credentials: None,
+        }
     }
 }
 

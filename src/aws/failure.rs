@@ -11,7 +11,7 @@ use aws_types::request_id::RequestId;
 use super::retry::{QUOTAS, is_quota};
 
 /// Error codes that say that a thing does not exist. Services spell it in their own ways.
-const ABSENT: [&str; 8] = [
+const ABSENT: [&str; 9] = [
     "NotFoundException",
     "NoSuchEntity",
     "NoSuchEntityException",
@@ -19,6 +19,7 @@ const ABSENT: [&str; 8] = [
     "NoSuchKey",
     "NoSuchTagSet",
     "NotFound",
+    "ResourceNotFoundException",
     "UnknownTopicOrPartitionException",
 ];
 

@@ -99,6 +99,11 @@ pub(super) fn plan(plan: &Plan, head: &Head<'_>, format: Format, style: Style) -
     })
 }
 
+/// Commands for a shell, a line each.
+pub(super) fn commands(lines: &[String]) -> io::Result<()> {
+    out(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
 /// A plan that is about to be done. One that is asked about is shown in any case.
 pub(super) fn plan_to_be_done(plan: &Plan, head: &Head<'_>, style: Style, asks: bool) -> io::Result<()> {
     if (asks || !style.quiet) && !style.json {

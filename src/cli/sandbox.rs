@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::failure::{DONE, Failure};
 use super::{Format, Global, render, session, steps};
 use crate::aws::addresses::loopback;
-use crate::manifest::{ClusterReference, Manifest, parse_duration};
+use crate::manifest::{Access, ClusterReference, Manifest, Pretended, parse_duration};
 use crate::resource::Purpose;
 use crate::sandbox::{ACCESS_KEY_ID, Claim, Fault, Options, SECRET_ACCESS_KEY, Settings, claim, start};
 
@@ -93,10 +93,18 @@ pub(super) fn settings() -> Result<Settings, Failure> {
 /// Sees to it that the manifest's cluster exists in the sandbox at `url`.
 pub(super) async fn declare_cluster(url: &str, manifest: &Manifest) -> Result<(), Failure> {
     let Some(cluster) = &manifest.cluster else { return Ok(()) };
-    let body = match &cluster.reference {
+    let mut body = match &cluster.reference {
         ClusterReference::Name(name) => json!({ "name": name, "region": manifest.region }),
         ClusterReference::Arn(arn) => json!({ "arn": arn, "region": manifest.region }),
     };
+    match &cluster.pretended {
+        Some(Pretended::Provisioned(version)) => body["kafka_version"] = json!(version),
+        Some(Pretended::Serverless) => body["serverless"] = json!(true),
+        None => {}
+    }
+    if cluster.access == Access::Public {
+        body["access"] = json!("public");
+    }
     private(reqwest::Method::POST, url, "cluster", &body).await?;
     Ok(())
 }

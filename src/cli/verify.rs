@@ -60,7 +60,9 @@ impl Verify {
                 poster: poster::connect(&session.manifest, &session.context, self.api_key.as_deref())
                     .await
                     .map_err(|failure| render::errors(&failure).join("; ")),
-                brokers: brokers(&session.manifest, output("bootstrap_brokers_plaintext")),
+                brokers: resource::brokers(&session.manifest, &session.context, &outputs)
+                    .await
+                    .map_err(|why| why.to_string()),
                 sink: match (&session.manifest.connector, &session.manifest.bucket, &connector) {
                     (None, ..) => Err("the manifest declares no connector".to_owned()),
                     (_, None, _) => Err("the manifest declares no bucket".to_owned()),
@@ -106,15 +108,6 @@ impl Verify {
         }
         let is_meant = |topic: &&Topic| self.topics.is_empty() || self.topics.contains(&topic.name);
         Ok(manifest.topics.iter().filter(is_meant).collect())
-    }
-}
-
-/// The brokers that can be read from without TLS.
-fn brokers(manifest: &Manifest, plaintext: Option<&str>) -> Result<String, String> {
-    match (&manifest.cluster, plaintext) {
-        (_, Some(servers)) => Ok(servers.to_owned()),
-        (None, _) => Err("the manifest declares no cluster".to_owned()),
-        (Some(_), None) => Err("the cluster has no plaintext listener, and verify reads no other yet".to_owned()),
     }
 }
 

@@ -109,7 +109,19 @@ pub fn causes(trace: &Trace, evidence: &Evidence) -> Vec<Cause> {
 }
 
 fn topic_cause(fault: &Fault) -> Cause {
-    if let Fault::Brokers(_) = fault {
+    if let Fault::Brokers(failure) = fault {
+        if failure.is_denied() {
+            return Cause::new(
+                "the caller may not read the topic; that says nothing of the record",
+                "grant the caller kafka-cluster:DescribeTopic and ReadData on the topic",
+            );
+        }
+        if failure.is("UnauthorizedException") {
+            return Cause::new(
+                "the brokers don't let this caller in; that says nothing of the record",
+                "grant the caller kafka-cluster:Connect on the cluster, or correct `cluster.auth`",
+            );
+        }
         return Cause::new(
             "the brokers take connections from here, but can't be read: what they advertise isn't reachable, or they are \
              overloaded",

@@ -95,7 +95,7 @@ pub enum Fault {
     },
     /// The brokers could not be asked.
     #[error(transparent)]
-    Brokers(#[from] kafka::Unread),
+    Brokers(#[from] kafka::Failure),
     /// No object came.
     #[error("no object with it came within {} s", .waited.as_secs())]
     NoObject {
@@ -147,7 +147,7 @@ pub struct Probe {
     /// Posts to the invoke URL.
     pub poster: Result<Poster, String>,
     /// A bootstrap string that needs neither TLS nor authentication.
-    pub brokers: Result<String, String>,
+    pub brokers: Result<kafka::Brokers, String>,
     /// The bucket, and how objects get there.
     pub sink: Result<Sink, String>,
     /// How long an object may take.
@@ -254,12 +254,12 @@ impl Probe {
     }
 
     async fn look_into_topic(&self, topic: &str, partition: i32, offset: i64, marker: &Marker) -> Result<bool, Blind> {
-        let servers = self.brokers.as_ref().map_err(|why| Blind::Unreachable(why.clone()))?;
-        if !is_route(servers).await {
-            let why = format!("there is no route from here to the brokers {servers}");
-            return Err(Blind::Unreachable(why));
-        }
-        let value = kafka::value_at(servers, topic, partition, offset, TOPIC_LIMIT).await.map_err(Blind::Broken)?;
+        let brokers = self.brokers.as_ref().map_err(|why| Blind::Unreachable(why.clone()))?;
+        let value = match brokers.value_at(topic, partition, offset, TOPIC_LIMIT).await {
+            Ok(value) => value,
+            Err(failure) if failure.is_unreachable() => return Err(Blind::Unreachable(failure.message)),
+            Err(failure) => return Err(Blind::Broken(failure)),
+        };
         let found = value.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         Ok(found.as_ref() == Some(&marker.value))
     }
@@ -268,15 +268,7 @@ impl Probe {
 /// Why a topic was not looked into.
 enum Blind {
     Unreachable(String),
-    Broken(kafka::Unread),
-}
-
-/// Whether the first broker takes connections from here.
-async fn is_route(servers: &str) -> bool {
-    const ROUTE_LIMIT: Duration = Duration::from_secs(3);
-    let first = servers.split(',').next().unwrap_or_default().trim().to_owned();
-    let connected = tokio::time::timeout(ROUTE_LIMIT, tokio::net::TcpStream::connect(first)).await;
-    matches!(connected, Ok(Ok(_)))
+    Broken(kafka::Failure),
 }
 
 #[cfg(test)]

@@ -40,8 +40,32 @@ pub(super) struct Manifest {
 pub(super) struct Cluster {
     pub(super) name: Option<At<String>>,
     pub(super) arn: Option<At<String>>,
-    pub(super) auth: Option<At<String>>,
+    pub(super) auth: Option<At<Auth>>,
     pub(super) access: Option<At<String>>,
+    pub(super) topics_via: Option<At<String>>,
+    pub(super) sandbox: Option<At<Pretended>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Auth {
+    /// `iam`, `tls` or `plaintext`.
+    Word(String),
+    /// One of these is there.
+    With { scram: Option<At<String>>, mtls: Option<At<Certificate>> },
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Certificate {
+    pub(super) cert: At<String>,
+    pub(super) key: At<String>,
+}
+
+/// One of these is there.
+#[derive(Debug, Deserialize)]
+pub(super) struct Pretended {
+    pub(super) kafka_version: Option<At<String>>,
+    pub(super) serverless: Option<At<bool>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -17,8 +17,8 @@ pub(super) enum Shape {
     Flag,
     /// `8h`; checked to milliseconds.
     Duration,
-    /// One of some words; `later` are those that a later version knows.
-    Word { words: &'static [&'static str], later: &'static [&'static str] },
+    /// One of some words.
+    Word(&'static [&'static str]),
     /// A list of texts, or one text in its place; checked to a list.
     Texts,
     /// A list.
@@ -59,7 +59,7 @@ impl Shape {
             Self::Integer => "a whole number".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Duration => "a duration such as 90s, 8h or 7d".to_owned(),
-            Self::Word { words, .. } => super::nearest::one_of(words.iter().copied()),
+            Self::Word(words) => super::nearest::one_of(words.iter().copied()),
             Self::Texts => "text, or a list of texts".to_owned(),
             Self::List(Self::Text) => "a list of texts".to_owned(),
             Self::List(_) => "a list".to_owned(),

@@ -1,24 +1,32 @@
 //! The MSK cluster: read-only. It is found, looked at, and never made, changed or deleted.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_kafka::operation::get_bootstrap_brokers::GetBootstrapBrokersOutput;
 use aws_sdk_kafka::types::{Cluster as Description, ClusterState, ClusterType};
 use serde_json::Value;
 
 use super::Shared;
+use super::topic::{Doors, Via};
 use crate::aws::{found, sent};
 use crate::engine::{
     Address, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress,
     Removal, Resource, Result, State,
 };
-use crate::manifest::{self, Access, Auth, ClusterReference};
+use crate::manifest::{self, ClusterReference, TopicsVia};
+
+mod listeners;
+mod login;
+
+pub(crate) use login::brokers;
 
 /// The oldest Kafka version whose topics MSK's topic API manages.
 /// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
 const TOPIC_API_SINCE: (u32, u32) = (3, 6);
 
-/// The output that holds the cluster's ARN where the topic API manages its topics.
-pub(crate) const TOPIC_API: &str = "topic_api";
+/// The output that tells by which way topics are managed; absent where they can't be.
+pub(crate) const TOPICS_VIA: &str = "topics_via";
 /// The field that tells why a cluster can't be used; absent where it can.
 const UNUSABLE: &str = "unusable";
 
@@ -27,9 +35,19 @@ const UNUSABLE: &str = "unusable";
 pub(crate) struct Cluster {
     context: Shared,
     declared: manifest::Cluster,
-    /// Whether topics are to be managed on it.
-    has_topics: bool,
+    /// The topics that are to be managed on it, where there are any.
+    topics: Option<Topics>,
     address: Address,
+}
+
+/// The topics that are to be managed on a cluster.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    pub(crate) declared: Vec<manifest::Topic>,
+    /// The ways to them.
+    pub(crate) doors: Arc<Doors>,
+    /// Whether nothing can be done without them.
+    pub(crate) are_needed: bool,
 }
 
 /// The address of a manifest's cluster.
@@ -43,8 +61,8 @@ pub(crate) fn address(declared: &manifest::Cluster) -> Address {
 }
 
 impl Cluster {
-    pub(crate) fn new(context: Shared, declared: &manifest::Cluster, has_topics: bool) -> Self {
-        Self { context, declared: declared.clone(), has_topics, address: address(declared) }
+    pub(crate) fn new(context: Shared, declared: &manifest::Cluster, topics: Option<Topics>) -> Self {
+        Self { context, declared: declared.clone(), topics, address: address(declared) }
     }
 
     async fn find(&self) -> Result<Option<Description>> {
@@ -78,50 +96,62 @@ impl Cluster {
         }
     }
 
-    /// Why the topic API does not manage its topics, where topics are to be managed.
-    fn without_topics(&self, cluster: &Description) -> Option<String> {
-        if !self.has_topics {
-            return None;
+    /// By which way its topics are managed, or why they can't be.
+    fn way(&self, cluster: &Description) -> std::result::Result<Via, String> {
+        let lacks = self.without_topic_api(cluster);
+        match (self.declared.topics_via, lacks) {
+            (TopicsVia::Kafka, _) | (TopicsVia::Auto, Some(_)) => Ok(Via::Kafka),
+            (TopicsVia::Api | TopicsVia::Auto, None) => Ok(Via::Api),
+            (TopicsVia::Api, Some(why)) => Err(format!("{why}; use `cluster.topics_via: auto`, or kafka")),
         }
-        if cluster.cluster_type() == Some(&ClusterType::Serverless) {
-            return Some(
-                "it is Serverless, whose topics the MSK topic API does not manage; use a provisioned cluster, or leave \
-                 `topics` out of this manifest"
-                    .to_owned(),
-            );
+    }
+
+    /// Why the topic API does not manage its topics.
+    fn without_topic_api(&self, cluster: &Description) -> Option<String> {
+        if is_serverless(cluster) {
+            return Some("it is Serverless, whose topics the MSK topic API does not manage".to_owned());
         }
         let version = version(cluster)?;
-        (number(version)? < TOPIC_API_SINCE).then(|| {
-            format!(
-                "it runs Kafka {version}, and the MSK topic API needs 3.6.0 or later; upgrade the cluster, or leave \
-                 `topics` out of this manifest"
-            )
-        })
+        (number(version)? < TOPIC_API_SINCE)
+            .then(|| format!("it runs Kafka {version}, and the MSK topic API needs 3.6.0 or later"))
     }
 
-    /// The brokers of the listener that this manifest's clients use.
-    fn brokers<'a>(&self, brokers: &'a GetBootstrapBrokersOutput) -> Option<&'a str> {
-        match (self.declared.auth, self.declared.access) {
-            (Auth::Iam, Access::Private) => brokers.bootstrap_broker_string_sasl_iam(),
-            (Auth::Iam, Access::Public) => brokers.bootstrap_broker_string_public_sasl_iam(),
-            (Auth::Tls, Access::Private) => brokers.bootstrap_broker_string_tls(),
-            (Auth::Tls, Access::Public) => brokers.bootstrap_broker_string_public_tls(),
-            (Auth::Plaintext, _) => brokers.bootstrap_broker_string(),
+    /// What topics are declared to have that this cluster doesn't give them.
+    fn misfits(&self, cluster: &Description, topics: &Topics) -> Vec<String> {
+        if !is_serverless(cluster) {
+            return Vec::new();
         }
+        let of = |topic: &manifest::Topic| {
+            let misfits = manifest::serverless_misfits(topic).into_iter();
+            misfits.map(|(key, why)| format!("{key} of topic {} {why}", topic.name)).collect::<Vec<_>>()
+        };
+        topics.declared.iter().flat_map(of).collect()
     }
 
-    /// Why this manifest's clients can't reach it.
-    fn unreachable(&self, brokers: &GetBootstrapBrokersOutput) -> Option<String> {
-        let (access, auth) = (format!("{:?}", self.declared.access), format!("{:?}", self.declared.auth));
-        self.brokers(brokers).is_none().then(|| {
-            format!(
-                "it has no {} {} listener; it has: {}; set `cluster.auth` and `cluster.access` to one of those, or turn \
-                 that listener on",
-                access.to_lowercase(),
-                auth.to_lowercase(),
-                listeners(brokers).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
-            )
-        })
+    /// How topics are managed on it, once that is seen to be possible; none where it need not be, and isn't.
+    async fn topics_via(
+        &self,
+        cluster: &Description,
+        topics: &Topics,
+        servers: Option<&str>,
+    ) -> Result<std::result::Result<Option<Via>, String>> {
+        let via = match self.way(cluster) {
+            Ok(via) => via,
+            Err(why) => return Ok(Err(why)),
+        };
+        let misfits = self.misfits(cluster, topics);
+        if !misfits.is_empty() {
+            return Ok(Err(misfits.join("; ")));
+        }
+        topics.doors.see(is_serverless(cluster));
+        if let (Via::Kafka, Some(servers)) = (via, servers) {
+            let opened = async { topics.doors.open(&brokers(&self.context, &self.declared, servers).await?).await };
+            match opened.await {
+                Err(_) if !topics.are_needed => return Ok(Ok(None)),
+                opened => opened?,
+            }
+        }
+        Ok(Ok(Some(via)))
     }
 
     fn output(&self, cluster: &Description, brokers: &GetBootstrapBrokersOutput) -> Output {
@@ -131,11 +161,14 @@ impl Cluster {
             .with("name", cluster.cluster_name().unwrap_or_default())
             .with("subnets", subnets)
             .with("security_groups", security_groups);
-        if let Some(used) = self.brokers(brokers) {
+        if let Some(used) = listeners::used(&self.declared, brokers) {
             output = output.with("bootstrap_brokers", used);
         }
-        for (name, addresses) in listeners(brokers) {
+        for (name, addresses) in listeners::all(brokers) {
             output = output.with(&format!("bootstrap_brokers_{name}"), addresses);
+        }
+        if is_serverless(cluster) {
+            output = output.with("serverless", true);
         }
         if let Some(version) = version(cluster) {
             output = output.with("kafka_version", version);
@@ -152,21 +185,6 @@ impl Cluster {
 fn seen(unusable: Option<String>, output: Output) -> Observed {
     let fields = unusable.into_iter().fold(Fields::new(), |fields, why| fields.with(UNUSABLE, why));
     Observed::present(State { fields, output, label: None }, Owner::Ours)
-}
-
-/// Every listener that there is, by the name that it has among the outputs.
-fn listeners(brokers: &GetBootstrapBrokersOutput) -> impl Iterator<Item = (&'static str, &str)> {
-    [
-        ("plaintext", brokers.bootstrap_broker_string()),
-        ("tls", brokers.bootstrap_broker_string_tls()),
-        ("scram", brokers.bootstrap_broker_string_sasl_scram()),
-        ("iam", brokers.bootstrap_broker_string_sasl_iam()),
-        ("public_tls", brokers.bootstrap_broker_string_public_tls()),
-        ("public_scram", brokers.bootstrap_broker_string_public_sasl_scram()),
-        ("public_iam", brokers.bootstrap_broker_string_public_sasl_iam()),
-    ]
-    .into_iter()
-    .filter_map(|(name, addresses)| Some((name, addresses?)))
 }
 
 fn version(cluster: &Description) -> Option<&str> {
@@ -194,6 +212,10 @@ fn network(cluster: &Description) -> (Value, Value) {
     subnets.sort();
     groups.sort();
     (subnets.into(), groups.into())
+}
+
+fn is_serverless(cluster: &Description) -> bool {
+    cluster.cluster_type() == Some(&ClusterType::Serverless)
 }
 
 #[async_trait]
@@ -238,11 +260,15 @@ impl Resource for Cluster {
         }
         let brokers = sent(self.context.clients.kafka.get_bootstrap_brokers().cluster_arn(arn).send().await)?;
         let mut output = self.output(&cluster, &brokers);
-        let without_topics = self.without_topics(&cluster);
-        if without_topics.is_none() {
-            output = output.with(TOPIC_API, arn);
+        let mut unusable = listeners::missing(&self.declared, &brokers);
+        if let Some(topics) = &self.topics {
+            match self.topics_via(&cluster, topics, listeners::used(&self.declared, &brokers)).await? {
+                Ok(Some(via)) => output = output.with(TOPICS_VIA, via.as_str()),
+                Ok(None) => {}
+                Err(why) => unusable = Some(why),
+            }
         }
-        Ok(seen(without_topics.or_else(|| self.unreachable(&brokers)), output))
+        Ok(seen(unusable, output))
     }
 
     async fn create(&self, _known: &Outputs, _progress: &Progress) -> Result<State> {
@@ -261,6 +287,7 @@ impl Resource for Cluster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{Access, Auth};
 
     #[test]
     fn versions_are_compared_as_numbers() {
@@ -273,8 +300,13 @@ mod tests {
     #[test]
     fn a_cluster_is_addressed_by_its_name_however_it_is_found() {
         let arn = "arn:aws:kafka:us-east-1:123456789012:cluster/events/7a5c-1".to_owned();
-        let declared =
-            manifest::Cluster { reference: ClusterReference::Arn(arn), auth: Auth::Iam, access: Access::Private };
+        let declared = manifest::Cluster {
+            reference: ClusterReference::Arn(arn),
+            auth: Auth::Iam,
+            access: Access::Private,
+            topics_via: TopicsVia::Auto,
+            pretended: None,
+        };
         assert_eq!(address(&declared).to_string(), "cluster/events");
     }
 }

@@ -81,7 +81,7 @@ impl Connector {
     pub(crate) fn new(
         context: Shared,
         declared: &manifest::Connector,
-        auth: manifest::Auth,
+        auth: &manifest::Auth,
         topics: &[manifest::Topic],
         parts: Parts,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Connector {
             needs: parts.all(),
             context,
             declared: declared.clone(),
-            auth,
+            auth: auth.clone(),
             properties,
             parts,
         }
@@ -125,7 +125,7 @@ impl Connector {
 
     /// What the manifest asks for, as far as its parts exist.
     fn settings<'a>(&'a self, known: &'a Outputs) -> Settings<'a> {
-        settings::declared(&self.declared, self.auth, &self.properties, &self.parts, known)
+        settings::declared(&self.declared, &self.auth, &self.properties, &self.parts, known)
     }
 
     /// Waits until it runs.

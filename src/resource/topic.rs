@@ -1,43 +1,40 @@
-//! Topics, through the MSK topic API.
+//! Topics: one kind, whichever way they are managed by. A topic carries no tags: its declared name makes it ours.
 //!
-//! Its replies show a state that is refreshed about once a minute, so every change is waited for until a describe
-//! shows it. A topic carries no tags: its declared name makes it ours.
-//! <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
+//! Every change is waited for until it is to be seen.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_kafka::operation::describe_topic::DescribeTopicOutput;
-use aws_sdk_kafka::types::TopicState;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use serde_json::Value;
 
-use super::Shared;
-use super::cluster::TOPIC_API;
+use super::cluster::TOPICS_VIA;
 use crate::aws::wait::{Look, wait_until};
-use crate::aws::{Failure, found, sent};
 use crate::engine::diff::diff;
 use crate::engine::{
-    Address, Cause, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner,
-    Progress, Removal, Resource, Result, State,
+    Address, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress,
+    Removal, Resource, Result, State,
 };
 use crate::manifest;
 
 mod api;
+mod commands;
+mod door;
+mod gather;
+mod protocol;
 
-pub(crate) use api::TopicApi;
+pub(crate) use commands::Commands;
+use door::{Created, Door, Seen, Standing};
+pub(crate) use door::{Doors, Via};
 
-/// How long a change may take to show. Replies are refreshed about once a minute.
+/// How long a change may take to show. The topic API's replies are refreshed about once a minute.
 const TOPIC_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// A declared topic.
 #[derive(Debug)]
 pub(crate) struct Topic {
-    context: Shared,
     declared: manifest::Topic,
-    api: Arc<TopicApi>,
+    doors: Arc<Doors>,
     address: Address,
     cluster: [Address; 1],
 }
@@ -47,47 +44,59 @@ pub(crate) fn address(name: &str) -> Address {
     Address::new("topic", name)
 }
 
+/// The ARN of a topic of a cluster: `arn:aws:kafka:REGION:ACCOUNT:topic/CLUSTER/UUID/TOPIC`
+/// (<https://docs.aws.amazon.com/msk/latest/developerguide/kafka-actions.html>).
+fn arn(cluster: &str, topic: &str) -> String {
+    format!("{}/{topic}", cluster.replacen(":cluster/", ":topic/", 1))
+}
+
+/// The way to a topic: a door, and the cluster behind it.
+struct Way<'a> {
+    door: &'a dyn Door,
+    via: &'a str,
+    cluster: &'a str,
+}
+
 impl Topic {
-    pub(crate) fn new(context: Shared, declared: &manifest::Topic, cluster: Address, api: Arc<TopicApi>) -> Self {
-        Self { address: address(&declared.name), context, declared: declared.clone(), api, cluster: [cluster] }
+    pub(crate) fn new(declared: &manifest::Topic, cluster: Address, doors: Arc<Doors>) -> Self {
+        Self { address: address(&declared.name), declared: declared.clone(), doors, cluster: [cluster] }
     }
 
-    fn cluster<'a>(&self, known: &'a Outputs) -> Result<&'a str> {
-        known.require(&self.cluster[0], TOPIC_API)
-    }
-
-    async fn describe(&self, cluster: &str) -> Result<Option<DescribeTopicOutput>> {
-        let _turn = self.api.turn().await?;
-        let call = self.context.clients.kafka.describe_topic().cluster_arn(cluster).topic_name(&self.declared.name);
-        found(call.send().await)
-            .map_err(|failure| permitted(failure, "DescribeTopic, DescribeTopicDynamicConfiguration"))
+    fn way<'a>(&'a self, known: &'a Outputs) -> Result<Way<'a>> {
+        let via = known.require(&self.cluster[0], TOPICS_VIA)?;
+        Ok(Way { door: self.doors.via(via), via, cluster: known.require(&self.cluster[0], "arn")? })
     }
 
     /// The state that the engine compares: of the configuration, only what the manifest declares.
-    fn state(&self, cluster: &str, topic: &DescribeTopicOutput) -> Result<State> {
-        let config = decode(topic.configs().unwrap_or_default())?;
-        let declared = config.into_iter().filter(|(key, _)| self.declared.config.contains_key(key)).collect();
-        let fields = fields(
-            topic.partition_count().unwrap_or_default(),
-            topic.replication_factor().unwrap_or_default(),
-            &declared,
-        );
-        let output = Output::new().with("arn", topic.topic_arn().unwrap_or_default()).with("cluster", cluster);
-        Ok(State { fields, output, label: None })
+    fn state(&self, way: &Way<'_>, seen: &Seen) -> State {
+        let declared = seen.config.iter().filter(|(key, _)| self.declared.config.contains_key(*key));
+        let declared = declared.map(|(key, value)| (key.clone(), value.clone())).collect();
+        State {
+            fields: self.fields(seen.partitions, seen.replication_factor, &declared),
+            output: Output::new()
+                .with("arn", arn(way.cluster, &self.declared.name))
+                .with("cluster", way.cluster)
+                .with(TOPICS_VIA, way.via),
+            label: None,
+        }
     }
 
-    /// The partitions that a listing shows; `None` where it shows no such topic. A thousand topics that wait share it.
-    async fn listed(&self, cluster: &str) -> Result<Option<i32>> {
-        Ok(self.api.list(&self.context, cluster).await?.get(&self.declared.name).copied())
+    /// A topic's fields in normal form. How many replicas it has is no choice on a Serverless cluster.
+    fn fields(&self, partitions: i32, replication_factor: i32, config: &BTreeMap<String, String>) -> Fields {
+        let mut fields = Fields::new().with("partitions", partitions);
+        if !self.doors.is_serverless() {
+            fields = fields.with("replication_factor", replication_factor);
+        }
+        config.iter().fold(fields, |fields, (key, value)| fields.with(format!("config.{key}"), value.as_str()))
     }
 
-    /// Waits until a listing shows the topic with as many partitions as are declared.
-    async fn listed_whole(&self, cluster: &str, progress: &Progress) -> Result<()> {
+    /// Waits until the topic is to be seen with as many partitions as are declared.
+    async fn whole(&self, way: &Way<'_>, progress: &Progress) -> Result<()> {
         let wanted = self.declared.partitions;
         wait_until(
             TOPIC_TIMEOUT,
             |state| progress.note(state),
-            || self.listed(cluster),
+            || way.door.partitions(way.cluster, &self.declared),
             |seen| match seen {
                 // More of them than declared is for the plan to refuse.
                 Some(partitions) if *partitions >= wanted => Look::Settled,
@@ -102,7 +111,7 @@ impl Topic {
     /// Waits until a describe shows the topic with these of the declared fields.
     async fn settled(
         &self,
-        cluster: &str,
+        way: &Way<'_>,
         shows: impl Fn(&Fields) -> bool + Send + Sync,
         progress: &Progress,
     ) -> Result<State> {
@@ -110,115 +119,31 @@ impl Topic {
             TOPIC_TIMEOUT,
             |state| progress.note(state),
             || async {
-                let Some(topic) = self.describe(cluster).await? else { return Ok(None) };
-                Ok(Some((topic.status().cloned(), self.state(cluster, &topic)?)))
+                let seen = way.door.describe(way.cluster, &self.declared).await?;
+                Ok(seen.map(|seen| (self.state(way, &seen), seen.standing)))
             },
             |seen| match seen {
-                Some((Some(TopicState::Active) | None, state)) if shows(&state.fields) => Look::Settled,
-                Some((Some(TopicState::Active) | None, _)) => Look::Pending("ACTIVE, not yet as changed".to_owned()),
-                Some((Some(state), _)) => Look::Pending(state.to_string()),
+                Some((state, Standing::Settled)) if shows(&state.fields) => Look::Settled,
+                Some((_, Standing::Settled)) => Look::Pending("ACTIVE, not yet as changed".to_owned()),
+                Some((_, Standing::Changing(state))) => Look::Pending(state.clone()),
+                Some((_, Standing::Going)) => Look::Pending("DELETING".to_owned()),
                 None => Look::Pending("not yet to be seen".to_owned()),
             },
         )
         .await?;
-        seen.map(|(_, state)| state).ok_or_else(|| "it went away while it was waited for; apply again".into())
+        seen.map(|(state, _)| state).ok_or_else(|| "it went away while it was waited for; apply again".into())
     }
 
-    async fn gone(&self, cluster: &str, progress: &Progress) -> Result<()> {
+    async fn gone(&self, way: &Way<'_>, progress: &Progress) -> Result<()> {
         wait_until(
             TOPIC_TIMEOUT,
             |state| progress.note(state),
-            || self.listed(cluster),
+            || way.door.partitions(way.cluster, &self.declared),
             |seen| if seen.is_some() { Look::Pending("DELETING".to_owned()) } else { Look::Settled },
         )
         .await?;
         Ok(())
     }
-
-    async fn send_create(&self, cluster: &str) -> Result<Created> {
-        let _turn = self.api.turn().await?;
-        let mut call = self
-            .context
-            .clients
-            .kafka
-            .create_topic()
-            .cluster_arn(cluster)
-            .topic_name(&self.declared.name)
-            .partition_count(self.declared.partitions)
-            .replication_factor(self.declared.replication_factor);
-        if !self.declared.config.is_empty() {
-            call = call.configs(encode(&self.declared.config));
-        }
-        match sent(call.send().await) {
-            Ok(_) => Ok(Created::Now),
-            Err(failure) if failure.is("TopicExistsException") => Ok(Created::Before),
-            Err(failure) => Err(permitted(failure, "CreateTopic")),
-        }
-    }
-
-    async fn send_partitions(&self, cluster: &str) -> Result<()> {
-        let _turn = self.api.turn().await?;
-        let call = self.context.clients.kafka.update_topic().cluster_arn(cluster).topic_name(&self.declared.name);
-        match sent(call.partition_count(self.declared.partitions).send().await) {
-            // A run that was killed after this call, less than a minute ago, left a topic that only looks too small.
-            Err(failure) if is_no_increase(&failure) => Ok(()),
-            result => result.map(drop).map_err(|failure| permitted(failure, "DescribeTopic, AlterTopic")),
-        }
-    }
-
-    async fn send_config(&self, cluster: &str) -> Result<()> {
-        let _turn = self.api.turn().await?;
-        let call = self.context.clients.kafka.update_topic().cluster_arn(cluster).topic_name(&self.declared.name);
-        let sent = sent(call.configs(encode(&self.declared.config)).send().await);
-        sent.map(drop).map_err(|failure| permitted(failure, "DescribeTopic, AlterTopicDynamicConfiguration"))
-    }
-}
-
-/// What a creating call found.
-#[derive(PartialEq, Eq)]
-enum Created {
-    Now,
-    Before,
-}
-
-/// A failure of the topic API, which asks for the cluster's own actions too, by what it lacks of those.
-/// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
-fn permitted(failure: Failure, actions: &str) -> Cause {
-    if !failure.is_denied() {
-        return failure.into();
-    }
-    format!("{failure}; the topic API also needs kafka-cluster: Connect on the cluster, and {actions} on the topic")
-        .into()
-}
-
-/// How Kafka refuses a partition count that the topic already has.
-fn is_no_increase(failure: &Failure) -> bool {
-    failure.message.contains("would not be an increase") || failure.message.contains("already has")
-}
-
-/// A topic's fields in normal form.
-fn fields(partitions: i32, replication_factor: i32, config: &BTreeMap<String, String>) -> Fields {
-    config.iter().fold(
-        Fields::new().with("partitions", partitions).with("replication_factor", replication_factor),
-        |fields, (key, value)| fields.with(format!("config.{key}"), value.as_str()),
-    )
-}
-
-/// A configuration as the API takes it: Base64 of a JSON object.
-fn encode(config: &BTreeMap<String, String>) -> String {
-    BASE64_STANDARD.encode(Value::from_iter(config.iter().map(|(k, v)| (k.as_str(), v.as_str()))).to_string())
-}
-
-/// A configuration as the API gives it: Base64 of a JSON object, or, as in AWS's own example, of `key=value` lines.
-fn decode(configs: &str) -> Result<BTreeMap<String, String>> {
-    let bytes = BASE64_STANDARD.decode(configs).map_err(|error| format!("its configuration isn't Base64: {error}"))?;
-    let text = String::from_utf8_lossy(&bytes);
-    if let Ok(Value::Object(config)) = serde_json::from_str(&text) {
-        let plain = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        return Ok(config.into_iter().map(|(key, value)| (key, plain(value))).collect());
-    }
-    let pairs = text.lines().filter_map(|line| line.split_once('='));
-    Ok(pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect())
 }
 
 #[async_trait]
@@ -232,7 +157,7 @@ impl Resource for Topic {
     }
 
     fn desired(&self, _known: &Outputs) -> Fields {
-        fields(self.declared.partitions, self.declared.replication_factor, &self.declared.config)
+        self.fields(self.declared.partitions, self.declared.replication_factor, &self.declared.config)
     }
 
     fn on_change(&self, change: &FieldChange) -> OnChange {
@@ -249,6 +174,15 @@ impl Resource for Topic {
                  with Kafka's own tools, or declare a topic of another name",
                 self.declared.replication_factor
             )),
+            // https://docs.aws.amazon.com/msk/latest/developerguide/serverless-config.html
+            ("config.cleanup.policy", now) if self.doors.is_serverless() => OnChange::Refuse(format!(
+                "on a Serverless cluster cleanup.policy can be chosen at creation only, and this topic {}; declare that, \
+                 or a topic of another name",
+                match now {
+                    Some(Field::Known(now)) => format!("has {}", now.as_str().unwrap_or_default()),
+                    _ => "has the cluster's own".to_owned(),
+                }
+            )),
             _ => OnChange::Update,
         }
     }
@@ -262,30 +196,28 @@ impl Resource for Topic {
     }
 
     async fn read(&self, known: &Outputs) -> Result<Observed> {
-        let Ok(cluster) = self.cluster(known) else { return Ok(Observed::absent()) };
-        if self.listed(cluster).await?.is_none() {
-            return Ok(Observed::absent());
-        }
-        match self.describe(cluster).await? {
-            Some(topic) if topic.status() != Some(&TopicState::Deleting) => {
-                Ok(Observed::present(self.state(cluster, &topic)?, Owner::Untaggable))
+        // Without a way there is nothing of ours that could be seen: the plan refuses what the cluster lacks.
+        let Ok(way) = self.way(known) else { return Ok(Observed::absent()) };
+        match way.door.read(way.cluster, &self.declared).await? {
+            Some(seen) if seen.standing != Standing::Going => {
+                Ok(Observed::present(self.state(&way, &seen), Owner::Untaggable))
             }
             _ => Ok(Observed::absent()),
         }
     }
 
     async fn create(&self, known: &Outputs, progress: &Progress) -> Result<State> {
-        let cluster = self.cluster(known)?;
+        let way = self.way(known)?;
         // One that replies did not show: a run that was killed a moment ago made it, or is deleting it.
         wait_until(
             TOPIC_TIMEOUT,
             |state| progress.note(state),
             || async {
-                if self.send_create(cluster).await? == Created::Now {
+                if way.door.create(way.cluster, &self.declared).await? == Created::Now {
                     return Ok(true);
                 }
-                let there = self.describe(cluster).await?;
-                Ok(there.is_some_and(|topic| topic.status() != Some(&TopicState::Deleting)))
+                let there = way.door.describe(way.cluster, &self.declared).await?;
+                Ok(there.is_some_and(|seen| seen.standing != Standing::Going))
             },
             |is_there| match is_there {
                 true => Look::Settled,
@@ -293,56 +225,33 @@ impl Resource for Topic {
             },
         )
         .await?;
-        self.listed_whole(cluster, progress).await?;
-        self.settled(cluster, |_| true, progress).await
+        self.whole(&way, progress).await?;
+        self.settled(&way, |_| true, progress).await
     }
 
     async fn update(&self, change: &Change, known: &Outputs, progress: &Progress) -> Result<State> {
-        let cluster = self.cluster(known)?;
+        let way = self.way(known)?;
         let desired = self.desired(known);
         let mut state = change.current.clone();
-        // UpdateTopic takes one or the other, and refuses a topic that is still UPDATING.
+        // The topic API's UpdateTopic takes one or the other, and refuses a topic that is still UPDATING.
         if change.touches("partitions") {
-            self.send_partitions(cluster).await?;
-            self.listed_whole(cluster, progress).await?;
+            way.door.grow(way.cluster, &self.declared).await?;
+            self.whole(&way, progress).await?;
             let shows = |seen: &Fields| seen.get("partitions") == desired.get("partitions");
-            state = self.settled(cluster, shows, progress).await?;
+            state = self.settled(&way, shows, progress).await?;
         }
         if change.touches("config") {
-            self.send_config(cluster).await?;
-            state = self.settled(cluster, |seen| diff(&desired, seen).is_empty(), progress).await?;
+            way.door.configure(way.cluster, &self.declared).await?;
+            state = self.settled(&way, |seen| diff(&desired, seen).is_empty(), progress).await?;
         }
         Ok(state)
     }
 
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
-        let cluster = state.output.require("cluster")?;
-        {
-            let _turn = self.api.turn().await?;
-            let call = self.context.clients.kafka.delete_topic().cluster_arn(cluster).topic_name(&self.declared.name);
-            found(call.send().await).map_err(|failure| permitted(failure, "DescribeTopic, DeleteTopic"))?;
-        }
-        self.gone(cluster, progress).await?;
+        let (cluster, via) = (state.output.require("cluster")?, state.output.require(TOPICS_VIA)?);
+        let way = Way { door: self.doors.via(via), via, cluster };
+        way.door.delete(cluster, &self.declared).await?;
+        self.gone(&way, progress).await?;
         Ok(Removal::Gone)
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_configuration_comes_back_as_it_was_sent() {
-        let config = BTreeMap::from([("retention.ms".to_owned(), "604800000".to_owned())]);
-        assert_eq!(decode(&encode(&config)).unwrap(), config);
-    }
-
-    #[test]
-    fn a_configuration_in_lines_is_read_too() {
-        let lines = BASE64_STANDARD.encode("retention.ms=604800000\ncleanup.policy=compact,delete\n");
-        let config = decode(&lines).unwrap();
-        assert_eq!(config["retention.ms"], "604800000");
-        assert_eq!(config["cleanup.policy"], "compact,delete");
     }
 }

@@ -118,8 +118,11 @@ fn what_api_gateway_refuses_is_told() {
 
 #[test]
 fn brokers_that_cannot_be_read_are_not_another_cluster() {
-    let silent = crate::kafka::Unread::Silent { servers: "b:9092".to_owned(), limit: Duration::from_secs(15) };
-    assert!(cause(Hop::Topic, Fault::Brokers(silent), &Evidence::default()).contains("can't be read"));
+    let failed = |code| Fault::Brokers(crate::kafka::Failure { operation: "Fetch", code, message: "no".to_owned() });
+    let told = |code| cause(Hop::Topic, failed(code), &Evidence::default());
+    assert!(told("KafkaTimeoutException").contains("can't be read"));
+    assert!(told("ForbiddenException").contains("may not read"));
+    assert!(told("UnauthorizedException").contains("don't let this caller in"));
     let other = Fault::NotInTopic { partition: 0, offset: 1 };
     assert!(cause(Hop::Topic, other, &Evidence::default()).contains("another cluster"));
 }

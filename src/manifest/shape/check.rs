@@ -120,12 +120,8 @@ impl Check<'_> {
                 Ok(Err(_)) => self.mistyped(node, shape),
                 Err(problem) => self.refuse(node.at, problem),
             },
-            Shape::Word { words, .. } if words.contains(&text) => Some(CheckedValue::Text(text.to_owned())),
-            Shape::Word { words, later } if later.contains(&text) => {
-                let known = one_of(words.iter().copied());
-                self.refuse(node.at, format!("this version of pipeline does not support \"{text}\" yet; use {known}"))
-            }
-            Shape::Word { words, .. } => {
+            Shape::Word(words) if words.contains(&text) => Some(CheckedValue::Text(text.to_owned())),
+            Shape::Word(words) => {
                 let message = format!("expected {}; got \"{text}\"", one_of(words.iter().copied()));
                 self.refuse(
                     node.at,
@@ -137,9 +133,7 @@ impl Check<'_> {
             }
             Shape::Either(shapes) => match shapes.iter().find(|shape| is_scalar(shape)) {
                 // A word that isn't among those may be meant as any of the others.
-                Some(Shape::Word { words, later }) if !words.contains(&text) && !later.contains(&text) => {
-                    self.mistyped(node, shape)
-                }
+                Some(Shape::Word(words)) if !words.contains(&text) => self.mistyped(node, shape),
                 Some(scalar) => self.scalar(node, text, scalar),
                 None => self.mistyped(node, shape),
             },
@@ -236,7 +230,7 @@ impl Check<'_> {
 }
 
 fn is_scalar(shape: &Shape) -> bool {
-    matches!(shape, Shape::Text | Shape::Integer | Shape::Flag | Shape::Duration | Shape::Word { .. })
+    matches!(shape, Shape::Text | Shape::Integer | Shape::Flag | Shape::Duration | Shape::Word(_))
 }
 
 fn names(record: &Record) -> impl Iterator<Item = &'static str> + Clone {

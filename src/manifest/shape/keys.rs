@@ -12,7 +12,7 @@ const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key 
 }
 
 const fn word(words: &'static [&'static str]) -> Shape {
-    Shape::Word { words, later: &[] }
+    Shape::Word(words)
 }
 
 const fn record(keys: &'static [Key]) -> Record {
@@ -46,25 +46,35 @@ static CLUSTER: Record = Record {
         optional("arn", Text, "the cluster's ARN"),
         optional(
             "auth",
-            Either(&[
-                Shape::Word { words: &["iam", "tls", "plaintext"], later: &["scram", "mtls"] },
-                Shape::Record(&LATER_AUTH),
-            ]),
+            Either(&[word(&["iam", "tls", "plaintext"]), Shape::Record(&AUTH)]),
             "how clients authenticate",
         ),
         optional("access", word(&["private", "public"]), "which listeners clients use"),
-        optional("topics_via", Shape::Word { words: &["auto", "api"], later: &["kafka"] }, "how topics are managed"),
-        optional("sandbox", Later, "what the sandbox pretends that the cluster is"),
+        optional("topics_via", word(&["auto", "api", "kafka"]), "how topics are managed"),
+        optional("sandbox", Shape::Record(&PRETENDED), "what the sandbox pretends that the cluster is"),
     ],
     one_of: &["name", "arn"],
 };
 
-static LATER_AUTH: Record = Record {
+static AUTH: Record = Record {
     keys: &[
-        optional("scram", Later, "the ARN of a secret with a user and a password"),
-        optional("mtls", Later, "a client certificate and its key"),
+        optional("scram", Text, "the ARN of a secret with a user and a password"),
+        optional("mtls", Shape::Record(&CERTIFICATE), "a client certificate and its key"),
     ],
     one_of: &["scram", "mtls"],
+};
+
+static CERTIFICATE: Record = record(&[
+    required("cert", Text, "the file of the certificate, in PEM"),
+    required("key", Text, "the file of its private key, in PEM"),
+]);
+
+static PRETENDED: Record = Record {
+    keys: &[
+        optional("kafka_version", Text, "the Kafka version of a provisioned cluster"),
+        optional("serverless", Flag, "whether it is Serverless"),
+    ],
+    one_of: &["kafka_version", "serverless"],
 };
 
 static TOPIC_DEFAULTS: Record = record(&[

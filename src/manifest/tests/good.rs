@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::load::parse;
 use super::super::{
     Access, Api, ApiReference, Auth, Authorization, Backend, Bucket, Capacity, Cluster, ClusterReference, Connector,
-    LogDelivery, Network, Overrides, Plugin, PluginSource, Role, Target, Topic, TopicSelection, Trust,
+    LogDelivery, Network, Overrides, Plugin, PluginSource, Role, Target, Topic, TopicSelection, TopicsVia, Trust,
     WorkerConfiguration,
 };
 use super::{HEAD, WHOLE, folder, read, read_with};
@@ -36,7 +36,16 @@ fn topics_have_their_own_or_the_defaults() {
     let manifest = read(WHOLE).unwrap();
     assert_eq!(manifest.ttl, Some(Duration::from_secs(8 * 3600)));
     let reference = ClusterReference::Name("demo-cluster".into());
-    assert_eq!(manifest.cluster, Some(Cluster { reference, auth: Auth::Iam, access: Access::Private }));
+    assert_eq!(
+        manifest.cluster,
+        Some(Cluster {
+            reference,
+            auth: Auth::Iam,
+            access: Access::Private,
+            topics_via: TopicsVia::Auto,
+            pretended: None,
+        })
+    );
     assert_eq!(
         manifest.topics,
         [

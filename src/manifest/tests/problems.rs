@@ -63,11 +63,25 @@ told!(
     "topics:\n  - partitions: 3\nbucket: {}\ncluster: { auth: iam }\nrole:\n  name: r\n  trust:\n    - {}\n"
 );
 told!(choices_made_twice, "cluster:\n  name: c\n  arn: x\napi:\n  id: a\n  name: b\n  backend: client\n");
+told!(not_yet_supported, "client: { instance: i-1 }\n");
+told!(auth_in_a_word, "cluster:\n  name: c\n  auth: mtls\n");
 told!(
-    not_yet_supported,
-    "client: { instance: i-1 }\ncluster:\n  name: c\n  auth: { scram: x }\n  topics_via: kafka\n  sandbox: { serverless: true }\n"
+    auth_by_secret,
+    "cluster:\n  name: c\n  auth: { scram: arn:aws:secretsmanager:us-east-1:123456789012:secret:kafka-AbCdEf }\n  access: public\n"
 );
-told!(not_yet_supported_words, "cluster:\n  name: c\n  auth: mtls\n");
+told!(auth_by_certificate, "cluster:\n  name: c\n  auth: { mtls: { cert: none.pem, key: Cargo.toml } }\n");
+told!(
+    auth_that_connect_has_not,
+    "cluster:\n  name: c\n  auth: { mtls: { cert: none.pem, key: none.pem } }\nconnector: { name: k }\n"
+);
+told!(pretended_versions, "cluster:\n  name: c\n  topics_via: api\n  sandbox: { kafka_version: 2.8.1 }\n");
+told!(pretended_nonsense, "cluster:\n  name: c\n  sandbox: { kafka_version: old, serverless: true }\n");
+told!(
+    serverless_has_no_choice,
+    "cluster:\n  name: c\n  auth: tls\n  access: public\n  topics_via: api\n  sandbox: { serverless: true }\n\
+     topic_defaults: { replication_factor: 2 }\n\
+     topics:\n  - name: a\n    replication_factor: 3\n    config: { segment.ms: 1d, retention.ms: 1d }\n  - name: b\n    config: { max.message.bytes: 9MiB }\n"
+);
 
 told!(
     variables_without_a_value,

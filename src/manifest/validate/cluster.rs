@@ -1,17 +1,19 @@
 //! The cluster.
 
+use std::path::PathBuf;
+
 use super::super::arn::Arn;
 use super::super::problem::Findings;
 use super::super::yaml::At;
-use super::super::{Access, Auth, Cluster, ClusterReference, raw};
+use super::super::{Access, Auth, Cluster, ClusterReference, Pretended, TopicsVia, raw};
 use super::{Scene, names};
 
+/// The oldest Kafka version whose topics MSK's topic API manages.
+/// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
+const TOPIC_API_SINCE: (u32, u32) = (3, 6);
+
 pub(super) fn cluster(raw: &At<raw::Cluster>, scene: &Scene<'_>, findings: &mut Findings) -> Option<Cluster> {
-    let auth = match raw.auth.as_deref().map(String::as_str) {
-        Some("tls") => Auth::Tls,
-        Some("plaintext") => Auth::Plaintext,
-        _ => Auth::Iam,
-    };
+    let auth = raw.auth.as_ref().map_or(Some(Auth::Iam), |given| auth(given, scene, findings));
     let access = match raw.access.as_deref().map(String::as_str) {
         Some("public") => Access::Public,
         _ => Access::Private,
@@ -19,13 +21,19 @@ pub(super) fn cluster(raw: &At<raw::Cluster>, scene: &Scene<'_>, findings: &mut 
     // https://docs.aws.amazon.com/msk/latest/developerguide/public-access.html: unauthenticated access must be off.
     if let Some(given) = &raw.access
         && access == Access::Public
-        && auth != Auth::Iam
+        && matches!(auth, Some(Auth::Tls | Auth::Plaintext))
     {
         findings.problem(
             given.at,
-            "MSK gives public access only to clients that authenticate; use auth: iam, or access: private",
+            "MSK gives public access only to clients that authenticate; use auth: iam, { scram: … } or { mtls: … }, or \
+             access: private",
         );
     }
+    let topics_via = match raw.topics_via.as_deref().map(String::as_str) {
+        Some("api") => TopicsVia::Api,
+        Some("kafka") => TopicsVia::Kafka,
+        _ => TopicsVia::Auto,
+    };
     let reference = match (&raw.name, &raw.arn) {
         (Some(name), _) => {
             if let Err(problem) = names::cluster(name) {
@@ -41,7 +49,132 @@ pub(super) fn cluster(raw: &At<raw::Cluster>, scene: &Scene<'_>, findings: &mut 
         }
         (None, None) => return None,
     };
-    Some(Cluster { reference, auth, access })
+    let cluster = Cluster { reference, auth: auth?, access, topics_via, pretended: pretended(raw, findings) };
+    if let Some(given) = &raw.sandbox {
+        fits_what_is_pretended(&cluster, raw, given, findings);
+    }
+    Some(cluster)
+}
+
+/// How clients authenticate; `None` where that can't be told.
+fn auth(given: &At<raw::Auth>, scene: &Scene<'_>, findings: &mut Findings) -> Option<Auth> {
+    match &given.value {
+        raw::Auth::Word(word) if word == "tls" => Some(Auth::Tls),
+        raw::Auth::Word(word) if word == "plaintext" => Some(Auth::Plaintext),
+        raw::Auth::Word(_) => Some(Auth::Iam),
+        raw::Auth::With { scram: Some(secret), .. } => {
+            if let Err(problem) = is_of_secret(secret, scene) {
+                findings
+                    .problem(secret.at, format!("\"{}\" is not the ARN of a SCRAM secret: {problem}", secret.value));
+            }
+            without_connector("SCRAM", given, scene, findings);
+            Some(Auth::Scram { secret: secret.value.clone() })
+        }
+        raw::Auth::With { mtls: Some(files), .. } => {
+            let certificate = pem(&files.cert, "CERTIFICATE", scene, findings);
+            let key = pem(&files.key, "PRIVATE KEY", scene, findings);
+            without_connector("mutual TLS", given, scene, findings);
+            Some(Auth::Mtls { certificate, key })
+        }
+        raw::Auth::With { .. } => None,
+    }
+}
+
+/// MSK Connect authenticates by IAM or not at all
+/// (<https://docs.aws.amazon.com/MSKC/latest/mskc/API_KafkaClusterClientAuthentication.html>).
+fn without_connector(what: &str, given: &At<raw::Auth>, scene: &Scene<'_>, findings: &mut Findings) {
+    if scene.raw.connector.is_some() {
+        findings.problem(
+            given.at,
+            format!(
+                "MSK Connect can't authenticate by {what}, and this manifest has a connector; use auth: iam, or declare \
+                 the connector in a manifest of its own"
+            ),
+        );
+    }
+}
+
+/// A PEM file that must be there, unless the manifest is only read to remove what it made.
+fn pem(path: &At<String>, what: &str, scene: &Scene<'_>, findings: &mut Findings) -> PathBuf {
+    let full = scene.folder.join(&path.value);
+    if scene.removal {
+        return full;
+    }
+    let problem = match std::fs::read_to_string(&full) {
+        // `-----BEGIN EC PRIVATE KEY-----` is one, too.
+        Ok(text) if text.contains("-----BEGIN ") && text.contains(&format!("{what}-----")) => None,
+        Ok(_) => Some(format!("\"{}\" has no {what} in PEM", path.value)),
+        Err(error) => {
+            Some(format!("\"{}\" can't be read ({error}); a relative path starts at the manifest's folder", path.value))
+        }
+    };
+    if let Some(problem) = problem {
+        findings.problem(path.at, problem);
+    }
+    full
+}
+
+fn pretended(raw: &raw::Cluster, findings: &mut Findings) -> Option<Pretended> {
+    let given = raw.sandbox.as_ref()?;
+    match (&given.kafka_version, &given.serverless) {
+        (Some(version), _) => {
+            if number(version).is_none() {
+                findings.problem(
+                    version.at,
+                    format!("\"{}\" is no Kafka version; expected one such as 3.8.x or 2.8.1", version.value),
+                );
+            }
+            Some(Pretended::Provisioned(version.value.clone()))
+        }
+        (None, Some(serverless)) if serverless.value => Some(Pretended::Serverless),
+        _ => None,
+    }
+}
+
+/// What such a cluster hasn't, as far as that is known before anybody is asked.
+fn fits_what_is_pretended(cluster: &Cluster, raw: &raw::Cluster, at: &At<raw::Pretended>, findings: &mut Findings) {
+    let via_api = cluster.topics_via == TopicsVia::Api;
+    let topics_via_at = raw.topics_via.as_ref().map_or(at.at, |given| given.at);
+    match &cluster.pretended {
+        Some(Pretended::Serverless) => {
+            if cluster.auth != Auth::Iam {
+                let at = raw.auth.as_ref().map_or(at.at, |given| given.at);
+                findings.problem(at, "Serverless clusters authenticate by IAM alone; use auth: iam");
+            }
+            if cluster.access == Access::Public {
+                let at = raw.access.as_ref().map_or(at.at, |given| given.at);
+                findings.problem(at, "Serverless clusters have no public access; use access: private");
+            }
+            if via_api {
+                let problem = "the MSK topic API doesn't manage topics of Serverless clusters; use auto or kafka";
+                findings.problem(topics_via_at, problem);
+            }
+        }
+        Some(Pretended::Provisioned(version)) if via_api && number(version) < Some(TOPIC_API_SINCE) => {
+            findings.problem(
+                topics_via_at,
+                format!("the MSK topic API needs Kafka 3.6.0 or later, and this is {version}; use auto or kafka"),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// `3.8.x` and `3.6.0` as (3, 8) and (3, 6).
+fn number(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// `arn:aws:secretsmanager:REGION:ACCOUNT:secret:AmazonMSK_NAME-SUFFIX`. MSK takes no secret of another name, region or
+/// account (<https://docs.aws.amazon.com/msk/latest/developerguide/msk-password-limitations.html>).
+fn is_of_secret(text: &str, scene: &Scene<'_>) -> Result<(), String> {
+    let arn = Arn::parse(text)?;
+    let name = arn.resource.strip_prefix("secret:").unwrap_or_default();
+    if arn.service != "secretsmanager" || !name.starts_with("AmazonMSK_") {
+        return Err("expected arn:aws:secretsmanager:REGION:ACCOUNT:secret:AmazonMSK_NAME-SUFFIX".to_owned());
+    }
+    is_here(&arn, scene)
 }
 
 /// `arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID`, in the manifest's region and account.
@@ -53,6 +186,11 @@ fn is_of_cluster(text: &str, scene: &Scene<'_>) -> Result<(), String> {
     {
         return Err("expected arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID".to_owned());
     }
+    is_here(&arn, scene)
+}
+
+/// In the manifest's region and account, where it names these.
+fn is_here(arn: &Arn<'_>, scene: &Scene<'_>) -> Result<(), String> {
     if let Some(region) = scene.region.filter(|region| *region != arn.region) {
         return Err(format!("its region is \"{}\" and the manifest's is \"{region}\"; use the same", arn.region));
     }

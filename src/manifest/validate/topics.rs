@@ -6,7 +6,7 @@ use super::super::nearest::nearest;
 use super::super::problem::{Findings, Position};
 use super::super::raw::{self, Settings};
 use super::super::yaml::At;
-use super::super::{Target, Topic};
+use super::super::{Target, Topic, serverless_misfits};
 use super::{Scene, names, number, settings};
 
 /// MSK's own `num.partitions`
@@ -70,7 +70,10 @@ struct Defaults<'a> {
     replication_factor: i32,
     config: BTreeMap<String, String>,
     raw_config: Option<&'a Settings>,
+    raw_replication_factor: Option<&'a At<i64>>,
     retain: bool,
+    /// Whether the cluster is said to be Serverless.
+    serverless: bool,
 }
 
 impl<'a> Defaults<'a> {
@@ -86,9 +89,17 @@ impl<'a> Defaults<'a> {
             ),
             config: raw_config.map(|config| topic_settings(config, findings)).unwrap_or_default(),
             raw_config,
+            raw_replication_factor: raw.and_then(|defaults| defaults.replication_factor.as_ref()),
             retain: scene.target == Some(Target::Aws),
+            serverless: scene.target == Some(Target::Sandbox) && is_serverless(scene),
         }
     }
+}
+
+/// Whether the manifest says that its cluster is Serverless. On AWS the cluster itself tells, once it is asked.
+fn is_serverless(scene: &Scene<'_>) -> bool {
+    let pretended = scene.raw.cluster.as_ref().and_then(|cluster| cluster.sandbox.as_ref());
+    pretended.and_then(|pretended| pretended.serverless.as_ref()).is_some_and(|serverless| serverless.value)
 }
 
 fn partitions(given: Option<&At<i64>>, default: i32, findings: &mut Findings) -> i32 {
@@ -114,8 +125,16 @@ fn topic(raw: &At<raw::Topic>, defaults: &Defaults<'_>, findings: &mut Findings)
         config,
         retain: raw.on_destroy.as_ref().map_or(defaults.retain, |choice| choice.value == "retain"),
     };
-    let places = [raw.config.as_ref(), defaults.raw_config];
-    enough_replicas(&topic, places.into_iter().flatten(), findings);
+    let places: Vec<&Settings> = [raw.config.as_ref(), defaults.raw_config].into_iter().flatten().collect();
+    enough_replicas(&topic, places.iter().copied(), findings);
+    if defaults.serverless {
+        let factor = raw.replication_factor.as_ref().or(defaults.raw_replication_factor);
+        for (key, why) in serverless_misfits(&topic) {
+            let setting = places.iter().filter_map(|settings| settings.get(key)).map(|value| value.at).next();
+            let at = setting.or(factor.map(|factor| factor.at)).unwrap_or(raw.at);
+            findings.problem(at, format!("{key} of topic {} {why}", topic.name));
+        }
+    }
     topic
 }
 

@@ -100,7 +100,7 @@ fn capacity_fields(capacity: Option<&Capacity>) -> Vec<(&'static str, i32)> {
 /// What the manifest asks for.
 pub(super) fn declared<'a>(
     connector: &'a manifest::Connector,
-    auth: Auth,
+    auth: &Auth,
     properties: &'a BTreeMap<String, String>,
     parts: &Parts,
     known: &'a Outputs,
@@ -122,8 +122,8 @@ pub(super) fn declared<'a>(
         worker_configuration_revision: parts.worker_configuration.as_ref().and_then(revision).unwrap_or(1),
         role: known.text(&parts.role, "arn"),
         brokers: known.text(&parts.cluster, "bootstrap_brokers"),
-        authentication: if auth == Auth::Iam { "IAM" } else { "NONE" },
-        encryption: if auth == Auth::Plaintext { "PLAINTEXT" } else { "TLS" },
+        authentication: if *auth == Auth::Iam { "IAM" } else { "NONE" },
+        encryption: if *auth == Auth::Plaintext { "PLAINTEXT" } else { "TLS" },
         subnets: network(|network| &network.subnets, "subnets"),
         security_groups: network(|network| &network.security_groups, "security_groups"),
         logs: connector.log_delivery.as_ref().map(declared_logs).unwrap_or_default(),

@@ -29,18 +29,7 @@ fn clients(endpoint: &str) -> Clients {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
-    Clients {
-        kafka: aws_sdk_kafka::Client::new(&config),
-        connect: aws_sdk_kafkaconnect::Client::new(&config),
-        s3: aws_sdk_s3::Client::new(&config),
-        iam: aws_sdk_iam::Client::new(&config),
-        apigateway: aws_sdk_apigateway::Client::new(&config),
-        account: "123456789012".to_owned(),
-        region: "us-east-1".to_owned(),
-        partition: "aws".to_owned(),
-        sandbox: None,
-        credentials: None,
-    }
+    Clients::for_tests(&config, "123456789012")
 }
 
 pub(super) fn declared(reference: ApiReference, authorization: Authorization) -> Api {

@@ -18,18 +18,7 @@ const USER: &str = "arn:aws:iam::123456789012:user/0a1b2c3d4e5f";
 fn context(name: &str, environment: &str) -> Shared {
     let config =
         SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1")).build();
-    let clients = Clients {
-        kafka: aws_sdk_kafka::Client::new(&config),
-        connect: aws_sdk_kafkaconnect::Client::new(&config),
-        s3: aws_sdk_s3::Client::new(&config),
-        iam: aws_sdk_iam::Client::new(&config),
-        apigateway: aws_sdk_apigateway::Client::new(&config),
-        account: "123456789012".to_owned(),
-        region: "us-east-1".to_owned(),
-        partition: "aws".to_owned(),
-        sandbox: None,
-        credentials: None,
-    };
+    let clients = Clients::for_tests(&config, "123456789012");
     Arc::new(Context { clients, tags: Tags::new(name, environment, "digest", None) })
 }
 
