@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 mod apigateway;
+mod authority;
 mod broker;
 mod call;
 mod config_def;
@@ -174,6 +175,8 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
         .map_err(|source| Error::Calls { file: settings.calls.clone().unwrap_or_default(), source })?;
     let world = Arc::new(World::new(settings, store, folder.clone()));
     kafka::remove_unreferenced(&world).map_err(unusable)?;
+    // Made before anybody looks for `ca.pem`.
+    world.authority.certificate().map_err(unusable)?;
     let (listener, taken) = listen(&world, port).await?;
     let port = listener.local_addr().map_err(unusable)?.port();
     keep_port(&world.store, port).map_err(unusable)?;

@@ -25,7 +25,7 @@ mod tags;
 mod users;
 mod wildcard;
 
-pub(crate) use access::{Assumption, denial, first_denied, is_owner, role_allows, service_may_assume};
+pub(crate) use access::{Assumption, Denial, Grants, denial, first_denied, is_owner, role_allows, service_may_assume};
 pub(super) use access::{caller_may_assume, role_limits, user_id};
 pub(crate) use context::Context;
 pub(super) use identifiers::{access_key_id, secret, timestamp};

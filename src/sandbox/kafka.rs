@@ -11,7 +11,7 @@ mod tags;
 mod topics;
 mod versions;
 
-pub(crate) use brokers::{BrokerAddress, Listener, addresses, cluster_behind};
+pub(crate) use brokers::{BrokerAddress, Listener, addresses, client_certificates, cluster_behind};
 pub(crate) use clusters::Cluster;
 pub(crate) use creation::declare_cluster;
 pub(super) use permissions::needs;

@@ -17,7 +17,7 @@ use super::apigateway::invoke;
 use super::broker::{self, Broker};
 use super::call::Refusal;
 use super::connect;
-use super::kafka::{self, Listener};
+use super::kafka::{self, BrokerAddress, Listener};
 use super::rest_proxy;
 use super::world::{INVOKE, PORTS, REST_PROXY, World};
 
@@ -29,8 +29,8 @@ const GATHER: Duration = Duration::from_millis(5);
 /// A part that is to run. Two that are equal are the same one: what changes in it makes it another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
-    /// A broker of a cluster, at a listener.
-    Broker { cluster: String, id: i32, port: u16 },
+    /// A broker of a cluster, as the cluster is in one of its versions, at a listener.
+    Broker { cluster: String, version: String, listener: Listener, id: i32, port: u16 },
     /// The REST proxy, of which there is one.
     RestProxy { port: u16 },
     /// The invoke URL of a REST API.
@@ -43,7 +43,7 @@ impl Part {
     /// Where it listens, if it does, and what it is called.
     fn address(&self) -> Option<(u16, String)> {
         match self {
-            Self::Broker { id, port, .. } => Some((*port, format!("broker {id}"))),
+            Self::Broker { listener, id, port, .. } => Some((*port, format!("broker {id} ({})", listener.label()))),
             Self::RestProxy { port } => Some((*port, "REST proxy".to_owned())),
             Self::Invoke { api, port } => Some((*port, format!("REST API {api}"))),
             Self::Worker { .. } => None,
@@ -149,15 +149,14 @@ impl Plane {
         let connectors = connect::running(world).into_iter();
         wanted.extend(connectors.map(|(connector, version)| (Part::Worker { connector, version }, None)));
         for cluster in kafka::active_clusters(world) {
-            // The other listeners need TLS, which isn't here yet.
-            if !Listener::of(&cluster).contains(&Listener::Plaintext) {
-                continue;
-            }
-            let brokers = kafka::addresses(world, &cluster, Listener::Plaintext)?;
-            for address in &brokers {
-                let part = Part::Broker { cluster: cluster.arn.clone(), id: address.id, port: address.port };
-                let broker = Broker { cluster: cluster.clone(), id: address.id, brokers: brokers.clone() };
-                wanted.insert(part, Some(broker));
+            for listener in Listener::of(&cluster) {
+                let brokers = kafka::addresses(world, &cluster, listener)?;
+                for BrokerAddress { id, port } in brokers.iter().copied() {
+                    let (arn, version) = (cluster.arn.clone(), cluster.version.clone());
+                    let part = Part::Broker { cluster: arn, version, listener, id, port };
+                    let broker = Broker { cluster: cluster.clone(), listener, id, brokers: brokers.clone() };
+                    wanted.insert(part, Some(broker));
+                }
             }
         }
         Ok(wanted)

@@ -3,6 +3,9 @@
 //! | call | does |
 //! | --- | --- |
 //! | `POST /_sandbox/cluster` with `{"name" or "arn": …, "region": …}` | makes the cluster where it doesn't exist, ACTIVE; answers with its description |
+//! | `GET /_sandbox/authority` | the certificate of the authority that signs the brokers' certificates, as PEM |
+//! | `POST /_sandbox/client-certificate` with `{"common_name": …}` | a certificate for a client, signed by that authority, and its `key`, both as PEM |
+//! | `GET /_sandbox/broker-log` | the last logins and requests that brokers refused, with the reasons that they don't tell clients |
 //! | `GET /_sandbox/addresses`, `?api=ID` | the ports reserved on this machine; with `api`, one for that REST API too |
 //! | `GET /_sandbox/operations` | the names of the operations that it has, by service |
 //! | `GET /_sandbox/status` | where it listens, and how many things of each kind there are |
@@ -14,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::authority::LONGEST_NAME;
 use super::call::{Call, Refusal, Reply};
 use super::world::{ACCOUNT, INVOKE, PORTS, REST_PROXY, World};
 use super::{connect, kafka, s3, services};
@@ -29,6 +33,9 @@ pub(crate) async fn handle(world: &World, endpoint: &str, call: &Call) -> Result
     refuse_web_pages(call)?;
     match (call.method.as_str(), call.path.strip_prefix(PREFIX).unwrap_or_default()) {
         ("POST", "cluster") => cluster(world, call),
+        ("GET", "authority") => authority(world),
+        ("POST", "client-certificate") => client_certificate(world, call),
+        ("GET", "broker-log") => Ok(Reply::json(&world.journal.told())),
         ("GET", "addresses") => addresses(world, call),
         ("GET", "operations") => Ok(Reply::json(&services::operations().into_iter().collect::<BTreeMap<_, _>>())),
         ("GET", "status") => status(world, endpoint),
@@ -70,6 +77,28 @@ fn cluster(world: &World, call: &Call) -> Result<Reply, Refusal> {
         }
         _ => Err(invalid("not a cluster: expected either name or arn".to_owned())),
     }
+}
+
+fn authority(world: &World) -> Result<Reply, Refusal> {
+    let body = world.authority.certificate()?.into();
+    Ok(Reply { status: 200, headers: vec![("content-type", "application/x-pem-file".to_owned())], body })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Client {
+    common_name: String,
+}
+
+fn client_certificate(world: &World, call: &Call) -> Result<Reply, Refusal> {
+    let invalid = |problem: String| Refusal::new(400, "BadRequest", problem);
+    let Client { common_name } = serde_json::from_slice(&call.body)
+        .map_err(|error| invalid(format!("expected {{\"common_name\": text}}: {error}")))?;
+    if !(1..=LONGEST_NAME).contains(&common_name.chars().count()) {
+        return Err(invalid(format!("common_name: expected 1 to {LONGEST_NAME} characters")));
+    }
+    let issued = world.authority.client_certificate(&common_name)?;
+    Ok(Reply::json(&json!({"certificate": issued.certificate, "key": issued.key})))
 }
 
 #[derive(Deserialize)]

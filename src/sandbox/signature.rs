@@ -228,6 +228,28 @@ impl Signature {
         })
     }
 
+    /// The access key that it was signed with, as it says.
+    pub(crate) fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// Whether it is of these headers and no others.
+    pub(crate) fn is_of_headers(&self, names: &[&str]) -> bool {
+        self.signed_headers == names
+    }
+
+    /// For how many seconds a presigned URL holds, and when that is over; none where it is none.
+    pub(crate) fn presigned(&self) -> Option<(i64, Millis)> {
+        let seconds = self.presigned_for?;
+        let end = parse_date(&self.date)? + Duration::seconds(seconds);
+        Some((seconds, Millis::try_from(end.unix_timestamp()).ok()? * 1000))
+    }
+
+    /// When the credentials that it was signed with expire; never for a key that isn't temporary.
+    pub(crate) fn credentials_end(&self, store: &Store) -> Option<Millis> {
+        store.read(|transaction| transaction.get::<Session>(SESSIONS, &self.key_id)).map(|session| session.expires)
+    }
+
     /// The ARN of who signed.
     ///
     /// # Errors

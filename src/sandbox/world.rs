@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
-use super::broker::{Groups, Logs};
+use super::authority::Authority;
+use super::broker::{Groups, Journal, Logs};
 use super::call::Refusal;
 use super::store::Store;
 
@@ -83,13 +84,17 @@ pub(crate) struct World {
     pub(crate) logs: Logs,
     /// The consumer groups.
     pub(crate) groups: Groups,
+    /// What signs certificates.
+    pub(crate) authority: Authority,
+    /// What brokers refused.
+    pub(crate) journal: Journal,
 }
 
 impl World {
     /// A sandbox with these knobs, which keeps its records in that store and its files in that folder.
     pub(crate) fn new(settings: Settings, store: Store, folder: PathBuf) -> Self {
-        let logs = Logs::of(&folder);
-        Self { settings, store, folder, logs, groups: Groups::default() }
+        let (logs, authority) = (Logs::of(&folder), Authority::of(&folder));
+        Self { settings, store, folder, logs, groups: Groups::default(), authority, journal: Journal::default() }
     }
 
     /// Whether somebody stopped a part of the data plane.

@@ -2,68 +2,51 @@
 //!
 //! A connection's requests are answered one after the other, as Kafka's brokers do it. What isn't here, transactions
 //! above all, is not told to be here: clients see it in the reply to ApiVersions.
+//!
+//! ```text
+//! TCP ──▶ entrance (TLS) ──▶ sasl (who it is) ──▶ requests ──▶ rights (whether it may) ──▶ groups, logs, kafka
+//! ```
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::api_versions_response::ApiVersion;
-use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, RequestHeader, ResponseHeader};
+use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, Message, StrBytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
-use crate::sandbox::kafka::{BrokerAddress, Cluster};
+use crate::sandbox::authority::{self, ClientCertificates};
+use crate::sandbox::kafka::{self, BrokerAddress, Cluster, Listener};
 use crate::sandbox::world::World;
 
 mod admin;
+mod caller;
 mod configs;
 mod group;
 mod metadata;
 mod offsets;
 mod records;
+mod rights;
+mod sasl;
+mod versions;
+
+use caller::Caller;
+use sasl::Login;
 
 /// `socket.request.max.bytes` of Kafka's brokers.
 const LARGEST_REQUEST: usize = 104_857_600;
-
-/// The requests that are answered, with the versions that are: from the oldest that the codec knows to the newest that
-/// asks for nothing that isn't here.
-const SUPPORTED: [(ApiKey, i16, i16); 25] = [
-    (ApiKey::Produce, 3, 11),
-    // From 13 on topics are named by their ids.
-    (ApiKey::Fetch, 4, 12),
-    (ApiKey::ListOffsets, 1, 7),
-    (ApiKey::Metadata, 0, 12),
-    (ApiKey::OffsetCommit, 2, 8),
-    (ApiKey::OffsetFetch, 1, 8),
-    (ApiKey::FindCoordinator, 0, 4),
-    (ApiKey::JoinGroup, 0, 9),
-    (ApiKey::Heartbeat, 0, 4),
-    (ApiKey::LeaveGroup, 0, 5),
-    (ApiKey::SyncGroup, 0, 5),
-    (ApiKey::DescribeGroups, 0, 5),
-    (ApiKey::ListGroups, 0, 4),
-    (ApiKey::ApiVersions, 0, 3),
-    (ApiKey::CreateTopics, 2, 7),
-    (ApiKey::DeleteTopics, 1, 5),
-    (ApiKey::InitProducerId, 0, 4),
-    (ApiKey::DescribeConfigs, 1, 4),
-    (ApiKey::AlterConfigs, 0, 2),
-    (ApiKey::CreatePartitions, 0, 3),
-    (ApiKey::DeleteGroups, 0, 2),
-    (ApiKey::IncrementalAlterConfigs, 0, 1),
-    (ApiKey::OffsetDelete, 0, 0),
-    (ApiKey::DescribeCluster, 0, 1),
-    (ApiKey::OffsetForLeaderEpoch, 2, 4),
-];
 
 /// A broker of a cluster, as one listener shows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Broker {
     /// The cluster.
     pub(crate) cluster: Cluster,
+    /// How clients come to it.
+    pub(crate) listener: Listener,
     /// Which of its brokers this is.
     pub(crate) id: i32,
     /// All of its brokers, as clients that came this way reach them.
@@ -72,14 +55,16 @@ pub(crate) struct Broker {
 
 /// Serves a broker until it is dropped, and its connections with it.
 pub(crate) async fn serve(listener: TcpListener, world: Arc<World>, broker: Broker) {
+    // Without a certificate there is nothing to serve; the plane tries again.
+    let Ok(entrance) = Entrance::of(&world, &broker) else { return };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let session = Session { world: Arc::clone(&world), broker: broker.clone(), host: host(&stream) };
+                    let (world, broker, entrance) = (Arc::clone(&world), broker.clone(), entrance.clone());
                     // A client that goes away, or talks nonsense, is not an error of ours.
-                    connections.spawn(async move { let _ = session.converse(stream).await; });
+                    connections.spawn(async move { let _ = entrance.admit(stream, world, broker).await; });
                 }
                 Err(_) => tokio::time::sleep(crate::sandbox::listener::AFTER_FAILED_ACCEPT).await,
             },
@@ -88,8 +73,38 @@ pub(crate) async fn serve(listener: TcpListener, world: Arc<World>, broker: Brok
     }
 }
 
-fn host(stream: &TcpStream) -> String {
-    stream.peer_addr().map_or_else(|_| "/127.0.0.1".to_owned(), |address| format!("/{}", address.ip()))
+/// How connections begin at a listener.
+#[derive(Clone)]
+enum Entrance {
+    Plaintext,
+    Tls(TlsAcceptor),
+}
+
+impl Entrance {
+    fn of(world: &World, broker: &Broker) -> io::Result<Self> {
+        let asked = match broker.listener {
+            Listener::Plaintext => return Ok(Self::Plaintext),
+            Listener::Tls => kafka::client_certificates(&broker.cluster),
+            Listener::Scram | Listener::Iam => ClientCertificates::Unasked,
+        };
+        world.authority.acceptor(asked).map(Self::Tls)
+    }
+
+    async fn admit(self, stream: TcpStream, world: Arc<World>, broker: Broker) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let host = format!("/{}", stream.peer_addr()?.ip());
+        let listener = broker.listener;
+        let session = |caller| Session { world, broker, host, login: Login::at(listener, caller) };
+        match self {
+            Self::Plaintext => session(Caller::Anonymous).converse(stream).await,
+            Self::Tls(acceptor) => {
+                let stream = acceptor.accept(stream).await?;
+                let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let name = certificate.and_then(|certificate| authority::common_name(certificate));
+                session(name.map_or(Caller::Anonymous, Caller::Certificate)).converse(stream).await
+            }
+        }
+    }
 }
 
 /// One connection.
@@ -98,13 +113,13 @@ struct Session {
     broker: Broker,
     /// Where the client is, as Kafka writes it.
     host: String,
+    login: Login,
 }
 
 impl Session {
-    async fn converse(&self, mut stream: TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
+    async fn converse(mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let mut frame = BytesMut::new();
-        loop {
+        while !self.login.is_over() {
             let size = stream.read_i32().await?;
             let size = usize::try_from(size).ok().filter(|size| *size <= LARGEST_REQUEST).ok_or(nonsense())?;
             frame.clear();
@@ -116,18 +131,20 @@ impl Session {
             }
             if let Some(reply) = self.answer(frame.split().freeze()).await? {
                 stream.write_all(&reply).await?;
+                stream.flush().await?;
             }
         }
+        stream.shutdown().await
     }
 
     /// The reply to a request, with its length before it. None where there is none to be, as to a produce without acks.
-    async fn answer(&self, mut frame: Bytes) -> io::Result<Option<BytesMut>> {
+    async fn answer(&mut self, mut frame: Bytes) -> io::Result<Option<BytesMut>> {
         let peeked = frame.first_chunk::<4>().ok_or(nonsense())?;
         let key = i16::from_be_bytes([peeked[0], peeked[1]]);
         let version = i16::from_be_bytes([peeked[2], peeked[3]]);
         let key = ApiKey::try_from(key).map_err(|()| nonsense())?;
-        let is_supported = supports(key, version);
-        if !is_supported && key != ApiKey::ApiVersions {
+        let is_supported = versions::supports(key, version);
+        if (!is_supported && key != ApiKey::ApiVersions) || !self.login.admits(key) {
             return Err(nonsense());
         }
         let header_version = key.request_header_version(version);
@@ -138,11 +155,13 @@ impl Session {
             // Kafka answers a version that it doesn't know in the oldest one.
             ApiKey::ApiVersions if !is_supported => {
                 let mut reply = Reply::new(key, 0, header.correlation_id)?;
-                let versions = versions().with_error_code(ResponseError::UnsupportedVersion.code());
+                let versions = versions::told().with_error_code(ResponseError::UnsupportedVersion.code());
                 reply.body(&versions)?;
                 return Ok(Some(reply.finish()));
             }
-            ApiKey::ApiVersions => reply.body(&versions())?,
+            ApiKey::ApiVersions => reply.body(&versions::told())?,
+            ApiKey::SaslHandshake => reply.body(&self.sasl_handshake(&read(frame, version)?))?,
+            ApiKey::SaslAuthenticate => reply.body(&self.sasl_authenticate(&read(frame, version)?))?,
             ApiKey::Produce => match self.produce(read(frame, version)?) {
                 Some(response) => reply.body(&response)?,
                 None => return Ok(None),
@@ -174,17 +193,6 @@ impl Session {
         }
         Ok(Some(reply.finish()))
     }
-}
-
-fn supports(key: ApiKey, version: i16) -> bool {
-    SUPPORTED.iter().any(|(known, oldest, newest)| *known == key && (*oldest..=*newest).contains(&version))
-}
-
-fn versions() -> ApiVersionsResponse {
-    let version = |(key, oldest, newest): &(ApiKey, i16, i16)| {
-        ApiVersion::default().with_api_key(*key as i16).with_min_version(*oldest).with_max_version(*newest)
-    };
-    ApiVersionsResponse::default().with_api_keys(SUPPORTED.iter().map(version).collect())
 }
 
 /// What can't be answered ends the connection, as with Kafka's brokers.
@@ -231,3 +239,6 @@ fn code<T>(outcome: &Result<T, ResponseError>) -> i16 {
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,19 +69,44 @@ pub(crate) fn first_denied<'r>(
     denied.unwrap_or(resources.first())
 }
 
-/// Why a caller may not do something; `None` for one who may. The sandbox's own user may do everything; the session of a
-/// role may do what the role's policies allow; nobody else may do anything. `asked` has the condition keys of the
-/// request.
+/// Why a caller may not do something; `None` for one who may. `asked` has the condition keys of the request.
 pub(crate) fn denial(world: &World, caller: &str, action: &str, resource: &str, asked: &Context) -> Option<Denial> {
-    if is_owner(caller) {
-        return None;
+    Grants::of(world, caller, asked).denial(action, resource)
+}
+
+/// What a caller may do, as the policies are at one moment: for a request that is about many resources. The sandbox's own
+/// user may do everything; the session of a role may do what the role's policies allow; nobody else may do anything.
+pub(crate) enum Grants {
+    /// Everything.
+    All,
+    /// What policies allow, in the context of one request.
+    Some(Policies, Context),
+    /// Nothing.
+    None,
+}
+
+impl Grants {
+    /// Looks at the policies of a caller; `asked` has the condition keys of the request.
+    pub(crate) fn of(world: &World, caller: &str, asked: &Context) -> Self {
+        if is_owner(caller) {
+            return Self::All;
+        }
+        let found = look(world, |transaction| {
+            let (role, session) = session(transaction, caller)?;
+            let context = asked.clone().and(about(&role)).with("aws:userid", &format!("{}:{session}", role.id));
+            Some((Policies::of(transaction, &role), context))
+        });
+        found.map_or(Self::None, |(policies, context)| Self::Some(policies, context))
     }
-    let verdict = look(world, |transaction| {
-        let (role, session) = session(transaction, caller)?;
-        let context = asked.clone().and(about(&role)).with("aws:userid", &format!("{}:{session}", role.id));
-        Some(granted(transaction, &role, action, resource, &context))
-    });
-    verdict.unwrap_or(Err(Denial::Implicit)).err()
+
+    /// Why the caller may not do something; `None` for one who may.
+    pub(crate) fn denial(&self, action: &str, resource: &str) -> Option<Denial> {
+        match self {
+            Self::All => None,
+            Self::Some(policies, context) => policies.grant(action, resource, context).err(),
+            Self::None => Some(Denial::Implicit),
+        }
+    }
 }
 
 /// Whether a service may assume a role on behalf of something of an account, both as the condition keys
@@ -179,7 +204,7 @@ fn granted(
 }
 
 /// The policies of a role. A permissions boundary allows nothing by itself, but what it doesn't allow isn't.
-struct Policies {
+pub(crate) struct Policies {
     own: Vec<Document>,
     /// The inner one is missing where the boundary's policy is gone, which then allows nothing.
     boundary: Option<Option<Document>>,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::clusters::{self, Cluster, Kind};
 use super::{topics, versions};
+use crate::sandbox::authority::ClientCertificates;
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::{bad_request, iso8601, path_value};
@@ -14,7 +15,7 @@ const BOOTSTRAP_BROKERS: usize = 3;
 const PAGE_SIZE: usize = 10;
 
 /// A way to reach a cluster's brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Listener {
     /// Neither encryption nor authentication.
     Plaintext,
@@ -39,7 +40,8 @@ impl Listener {
         }
     }
 
-    fn label(self) -> &'static str {
+    /// What it is called where people read it, and in the names of its ports.
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Plaintext => "plaintext",
             Self::Tls => "tls",
@@ -54,10 +56,7 @@ impl Listener {
             Kind::Serverless { .. } => return vec![Self::Iam],
             Kind::Provisioned { settings, .. } => settings,
         };
-        let enabled = |method: &str| {
-            let pointer = format!("/clientAuthentication/{method}/enabled");
-            settings.pointer(&pointer).and_then(Value::as_bool).unwrap_or(false)
-        };
+        let enabled = |method: &str| is_enabled(settings, method);
         let in_transit = settings.pointer("/encryptionInfo/encryptionInTransit/clientBroker").and_then(Value::as_str);
         let is_open = |listener: &Self| match listener {
             Self::Plaintext => in_transit != Some("TLS") && enabled("unauthenticated"),
@@ -66,6 +65,26 @@ impl Listener {
             Self::Iam => enabled("sasl/iam"),
         };
         Self::ALL.into_iter().filter(is_open).collect()
+    }
+}
+
+fn is_enabled(settings: &Value, method: &str) -> bool {
+    let pointer = format!("/clientAuthentication/{method}/enabled");
+    settings.pointer(&pointer).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// Whether the TLS listener of a cluster asks clients for certificates. One of clusters that take unauthenticated clients
+/// too takes those that have none.
+pub(crate) fn client_certificates(cluster: &Cluster) -> ClientCertificates {
+    match &cluster.kind {
+        Kind::Provisioned { settings, .. } if is_enabled(settings, "tls") => {
+            if is_enabled(settings, "unauthenticated") {
+                ClientCertificates::Requested
+            } else {
+                ClientCertificates::Required
+            }
+        }
+        Kind::Provisioned { .. } | Kind::Serverless { .. } => ClientCertificates::Unasked,
     }
 }
 

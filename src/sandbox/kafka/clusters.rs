@@ -26,8 +26,8 @@ pub(crate) struct Cluster {
     /// When it is gone, once it was deleted.
     pub(super) gone: Option<Millis>,
     /// What `currentVersion` says.
-    pub(super) version: String,
-    pub(super) tags: Tags,
+    pub(crate) version: String,
+    pub(crate) tags: Tags,
     pub(crate) kind: Kind,
 }
 
