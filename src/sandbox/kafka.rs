@@ -3,17 +3,20 @@
 //! Nothing runs in the background. A record says what was asked for and when, and every state is a function of the
 //! record and the clock, so that a restart in the middle of a CREATING changes nothing.
 
+mod access;
 mod brokers;
 mod clusters;
 mod creation;
+mod declaration;
 mod permissions;
 mod tags;
 mod topics;
+mod updates;
 mod versions;
 
 pub(crate) use brokers::{BrokerAddress, Listener, addresses, client_certificates, cluster_behind};
 pub(crate) use clusters::Cluster;
-pub(crate) use creation::declare_cluster;
+pub(crate) use declaration::{Declaration, declare_cluster};
 pub(super) use permissions::needs;
 pub(crate) use topics::{
     Change, Configs, Content, Fault, View, brokers, change, create_topic, delete_topic, in_force, is_there, replica,
@@ -28,19 +31,19 @@ use super::world::{World, now};
 
 /// How many clusters there are in all regions, and how many topics in all clusters.
 pub(crate) fn count(world: &World) -> (usize, usize) {
-    let clusters = world.store.read(|transaction| transaction.list::<Cluster>(clusters::TABLE));
+    let is_there = |cluster: &Cluster| cluster.state(now()).is_some();
     let clusters: Vec<Cluster> =
-        clusters.into_iter().map(|(_, cluster)| cluster).filter(|cluster| cluster.state(now()).is_some()).collect();
+        world.store.read(|transaction| clusters::every(transaction).filter(is_there).collect());
     let topics = clusters.iter().map(|cluster| topics(world, cluster).len()).sum();
     (clusters.len(), topics)
 }
 
-/// The clusters of all regions whose brokers answer, the one that was created last first.
+/// The clusters of all regions whose brokers are the sandbox's own and answer, the one that was created last first.
 pub(crate) fn active_clusters(world: &World) -> Vec<Cluster> {
     let now = now();
-    let clusters = world.store.read(|transaction| transaction.list::<Cluster>(clusters::TABLE));
+    let answers = |cluster: &Cluster| cluster.has_own_brokers() && cluster.state(now).is_some_and(clusters::answers);
     let mut active: Vec<Cluster> =
-        clusters.into_iter().map(|(_, cluster)| cluster).filter(|it| it.state(now) == Some("ACTIVE")).collect();
+        world.store.read(|transaction| clusters::every(transaction).filter(answers).collect());
     active.sort_by_key(|cluster| Reverse(cluster.created));
     active
 }
@@ -50,10 +53,8 @@ pub(crate) fn active_clusters(world: &World) -> Vec<Cluster> {
 /// # Errors
 /// Where files can't be read or removed.
 pub(crate) fn remove_unreferenced(world: &World) -> io::Result<()> {
-    let topics = world.store.read(|transaction| {
-        let clusters = transaction.list::<Cluster>(clusters::TABLE).into_iter().map(|(_, cluster)| cluster);
-        topics::ids(transaction, &clusters.collect::<Vec<_>>())
-    });
+    let topics =
+        world.store.read(|transaction| topics::ids(transaction, &clusters::every(transaction).collect::<Vec<_>>()));
     world.logs.retain(&topics)
 }
 
@@ -67,6 +68,8 @@ static ROUTES: &[Route] = &[
     at("DELETE", "/v1/clusters/{clusterArn}", "DeleteCluster"),
     at("GET", "/v1/clusters/{clusterArn}/bootstrap-brokers", "GetBootstrapBrokers"),
     at("GET", "/v1/clusters/{clusterArn}/nodes", "ListNodes"),
+    at("PUT", "/v1/clusters/{clusterArn}/connectivity", "UpdateConnectivity"),
+    at("PATCH", "/v1/clusters/{clusterArn}/security", "UpdateSecurity"),
     at("GET", "/v1/kafka-versions", "ListKafkaVersions"),
     at("POST", "/v1/clusters/{clusterArn}/topics", "CreateTopic"),
     at("GET", "/v1/clusters/{clusterArn}/topics", "ListTopics"),
@@ -103,6 +106,8 @@ pub(crate) async fn handle(world: &World, operation: &str, path: &PathValues, ca
         "DeleteCluster" => clusters::delete(world, path, call),
         "GetBootstrapBrokers" => brokers::get_bootstrap_brokers(world, path),
         "ListNodes" => brokers::list_nodes(world, path, call),
+        "UpdateConnectivity" => updates::update_connectivity(world, path, call),
+        "UpdateSecurity" => updates::update_security(world, path, call),
         "ListKafkaVersions" => versions::list(call),
         "CreateTopic" => topics::create(world, path, call),
         "ListTopics" => topics::list(world, path, call),

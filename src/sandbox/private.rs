@@ -2,7 +2,7 @@
 //!
 //! | call | does |
 //! | --- | --- |
-//! | `POST /_sandbox/cluster` with `{"name" or "arn": …, "region": …}` | makes the cluster where it doesn't exist, ACTIVE; answers with its description |
+//! | `POST /_sandbox/cluster` with `{"name" or "arn": …, "region": …}` | makes the cluster where it doesn't exist, ACTIVE; answers with its description. What else it can be told is in [`kafka::Declaration`] |
 //! | `GET /_sandbox/authority` | the certificate of the authority that signs the brokers' certificates, as PEM |
 //! | `POST /_sandbox/client-certificate` with `{"common_name": …}` | a certificate for a client, signed by that authority, and its `key`, both as PEM |
 //! | `GET /_sandbox/broker-log` | the last logins and requests that brokers refused, with the reasons that they don't tell clients |
@@ -59,24 +59,10 @@ fn refuse_web_pages(call: &Call) -> Result<(), Refusal> {
     Ok(())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Declaration {
-    name: Option<String>,
-    arn: Option<String>,
-    region: String,
-}
-
 fn cluster(world: &World, call: &Call) -> Result<Reply, Refusal> {
-    let invalid = |problem: String| Refusal::new(400, "BadRequest", problem);
-    let declaration: Declaration =
-        serde_json::from_slice(&call.body).map_err(|error| invalid(format!("not a cluster: {error}")))?;
-    match (declaration.name, declaration.arn) {
-        (Some(cluster), None) | (None, Some(cluster)) => {
-            Ok(Reply::json(&kafka::declare_cluster(world, &declaration.region, &cluster)?))
-        }
-        _ => Err(invalid("not a cluster: expected either name or arn".to_owned())),
-    }
+    let declaration: kafka::Declaration = serde_json::from_slice(&call.body)
+        .map_err(|error| Refusal::new(400, "BadRequestException", format!("not a cluster: {error}")))?;
+    Ok(Reply::json(&kafka::declare_cluster(world, &declaration)?))
 }
 
 fn authority(world: &World) -> Result<Reply, Refusal> {

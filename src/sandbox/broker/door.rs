@@ -85,7 +85,11 @@ impl Entrance {
         let asked = match broker.listener {
             Listener::Plaintext => return Ok(Self::Plaintext),
             Listener::Tls => kafka::client_certificates(&broker.cluster),
-            Listener::Scram | Listener::Iam => ClientCertificates::Unasked,
+            // Public access is for clients that authenticate.
+            Listener::PublicTls => ClientCertificates::Required,
+            Listener::Scram | Listener::Iam | Listener::PublicScram | Listener::PublicIam => {
+                ClientCertificates::Unasked
+            }
         };
         world.authority.acceptor(asked).map(Self::Tls)
     }

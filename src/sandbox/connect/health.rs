@@ -97,6 +97,11 @@ pub(super) fn reach_cluster(
             "Unable to connect to the bootstrap servers {servers}: no cluster listens there. Take them from GetBootstrapBrokers."
         )));
     };
+    if !cluster.has_own_brokers() {
+        return Ok(fault(format!(
+            "Unable to connect to the bootstrap servers {servers}: those brokers run outside of the sandbox, whose workers read its own only."
+        )));
+    }
     let expected = match (connector.fixed.authentication.as_str(), connector.fixed.encryption.as_str()) {
         ("IAM", _) => Listener::Iam,
         (_, "TLS") => Listener::Tls,

@@ -1,21 +1,23 @@
 //! Brokers: the addresses at which clients reach a cluster, and its nodes.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::clusters::{self, Cluster, Kind};
-use super::{topics, versions};
+use super::{access, topics, versions};
 use crate::sandbox::authority::ClientCertificates;
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
-use crate::sandbox::rest_json::{bad_request, iso8601, path_value};
+use crate::sandbox::rest_json::{iso8601, path_value};
 use crate::sandbox::world::World;
 
 /// A bootstrap string names three brokers, however many there are.
 const BOOTSTRAP_BROKERS: usize = 3;
 const PAGE_SIZE: usize = 10;
 
-/// A way to reach a cluster's brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A way to reach a cluster's brokers. The public ones are for clients outside of the cluster's VPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Listener {
     /// Neither encryption nor authentication.
     Plaintext,
@@ -25,10 +27,17 @@ pub(crate) enum Listener {
     Scram,
     /// IAM over TLS.
     Iam,
+    /// TLS with certificates, for everybody who can reach the brokers.
+    PublicTls,
+    /// SASL/SCRAM over TLS, likewise.
+    PublicScram,
+    /// IAM over TLS, likewise.
+    PublicIam,
 }
 
 impl Listener {
-    const ALL: [Self; 4] = [Self::Plaintext, Self::Tls, Self::Scram, Self::Iam];
+    const ALL: [Self; 7] =
+        [Self::Plaintext, Self::Tls, Self::Scram, Self::Iam, Self::PublicTls, Self::PublicScram, Self::PublicIam];
 
     /// The member of GetBootstrapBrokers' reply.
     fn member(self) -> &'static str {
@@ -37,6 +46,9 @@ impl Listener {
             Self::Tls => "bootstrapBrokerStringTls",
             Self::Scram => "bootstrapBrokerStringSaslScram",
             Self::Iam => "bootstrapBrokerStringSaslIam",
+            Self::PublicTls => "bootstrapBrokerStringPublicTls",
+            Self::PublicScram => "bootstrapBrokerStringPublicSaslScram",
+            Self::PublicIam => "bootstrapBrokerStringPublicSaslIam",
         }
     }
 
@@ -47,38 +59,40 @@ impl Listener {
             Self::Tls => "tls",
             Self::Scram => "scram",
             Self::Iam => "iam",
+            Self::PublicTls => "public-tls",
+            Self::PublicScram => "public-scram",
+            Self::PublicIam => "public-iam",
         }
     }
 
-    /// The listeners that a cluster's authentication and encryption open.
+    /// The listeners that a cluster's authentication, encryption and public access open.
     pub(crate) fn of(cluster: &Cluster) -> Vec<Self> {
         let settings = match &cluster.kind {
             Kind::Serverless { .. } => return vec![Self::Iam],
             Kind::Provisioned { settings, .. } => settings,
         };
-        let enabled = |method: &str| is_enabled(settings, method);
-        let in_transit = settings.pointer("/encryptionInfo/encryptionInTransit/clientBroker").and_then(Value::as_str);
+        let enabled = |method| access::enables(settings, method);
+        let in_transit = access::in_transit(settings);
+        let is_public = access::is_public(settings);
         let is_open = |listener: &Self| match listener {
             Self::Plaintext => in_transit != Some("TLS") && enabled("unauthenticated"),
             Self::Tls => in_transit != Some("PLAINTEXT") && (enabled("unauthenticated") || enabled("tls")),
             Self::Scram => enabled("sasl/scram"),
             Self::Iam => enabled("sasl/iam"),
+            Self::PublicTls => is_public && enabled("tls"),
+            Self::PublicScram => is_public && enabled("sasl/scram"),
+            Self::PublicIam => is_public && enabled("sasl/iam"),
         };
         Self::ALL.into_iter().filter(is_open).collect()
     }
-}
-
-fn is_enabled(settings: &Value, method: &str) -> bool {
-    let pointer = format!("/clientAuthentication/{method}/enabled");
-    settings.pointer(&pointer).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// Whether the TLS listener of a cluster asks clients for certificates. One of clusters that take unauthenticated clients
 /// too takes those that have none.
 pub(crate) fn client_certificates(cluster: &Cluster) -> ClientCertificates {
     match &cluster.kind {
-        Kind::Provisioned { settings, .. } if is_enabled(settings, "tls") => {
-            if is_enabled(settings, "unauthenticated") {
+        Kind::Provisioned { settings, .. } if access::enables(settings, "tls") => {
+            if access::enables(settings, "unauthenticated") {
                 ClientCertificates::Requested
             } else {
                 ClientCertificates::Required
@@ -110,11 +124,15 @@ pub(crate) fn addresses(world: &World, cluster: &Cluster, listener: Listener) ->
     (1..=topics::brokers(cluster)).map(address).collect()
 }
 
-/// The bootstrap strings of a cluster, by listener: real addresses of this machine.
+/// The bootstrap strings of a cluster, by listener: real addresses of this machine, or those of the brokers elsewhere that
+/// it was declared with.
 ///
 /// # Errors
 /// Where no port is to be had.
 pub(crate) fn bootstrap(world: &World, cluster: &Cluster) -> Result<Vec<(Listener, String)>, Refusal> {
+    if !cluster.has_own_brokers() {
+        return Ok(cluster.elsewhere.iter().map(|(listener, addresses)| (*listener, addresses.clone())).collect());
+    }
     let most = match &cluster.kind {
         Kind::Provisioned { .. } => BOOTSTRAP_BROKERS,
         // One name that stands for them all.
@@ -128,7 +146,7 @@ pub(crate) fn bootstrap(world: &World, cluster: &Cluster) -> Result<Vec<(Listene
     Listener::of(cluster).into_iter().map(text).collect()
 }
 
-/// The ACTIVE cluster of a region that listens at every one of some addresses, and the listener.
+/// The cluster of a region, of those whose brokers answer, that listens at every one of some addresses, and the listener.
 ///
 /// # Errors
 /// Where no port is to be had.
@@ -138,7 +156,7 @@ pub(crate) fn cluster_behind(
     servers: &str,
 ) -> Result<Option<(Cluster, Listener)>, Refusal> {
     for (cluster, state) in clusters::clusters(world, region) {
-        if state != "ACTIVE" {
+        if !clusters::answers(state) {
             continue;
         }
         for (listener, addresses) in bootstrap(world, &cluster)? {
@@ -154,7 +172,7 @@ pub(crate) fn cluster_behind(
 pub(super) fn get_bootstrap_brokers(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let arn = path_value(path, "clusterArn");
     let (cluster, state) = world.store.read(|transaction| clusters::find(transaction, arn))?;
-    if state != "ACTIVE" {
+    if !clusters::answers(state) {
         let message = format!("Bootstrap brokers can't be told while the cluster is {state}.");
         return Err(Refusal::new(409, "ConflictException", message));
     }
@@ -169,9 +187,7 @@ pub(super) fn list_nodes(world: &World, path: &PathValues, call: &Call) -> Resul
     let arn = path_value(path, "clusterArn");
     let (cluster, _) = world.store.read(|transaction| clusters::find(transaction, arn))?;
     let Kind::Provisioned { kafka_version, brokers, settings } = &cluster.kind else {
-        return Err(
-            bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn")
-        );
+        return Err(clusters::serverless());
     };
     let page = Page::of(call, format!("ListNodes {arn}"), PAGE_SIZE)?;
     let mut nodes: Vec<(String, Value)> = (1..=*brokers)

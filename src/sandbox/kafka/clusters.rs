@@ -1,8 +1,11 @@
 //! Clusters: the record, its states, and describing, listing and deleting them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::brokers::Listener;
 use super::versions;
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
@@ -29,10 +32,25 @@ pub(crate) struct Cluster {
     pub(crate) version: String,
     pub(crate) tags: Tags,
     pub(crate) kind: Kind,
+    /// A change that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) update: Option<Update>,
+    /// The bootstrap strings of brokers that run elsewhere, by listener. Where there are any, the sandbox runs none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) elsewhere: BTreeMap<Listener, String>,
+}
+
+/// A change of a cluster. Until it has settled the cluster is UPDATING, and as it was.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Update {
+    pub(super) settled: Millis,
+    /// What the cluster becomes, and what its `currentVersion` is then.
+    pub(super) kind: Kind,
+    pub(super) version: String,
 }
 
 /// The two types of clusters.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// Brokers that one can count.
     Provisioned {
@@ -46,14 +64,29 @@ pub(crate) enum Kind {
 }
 
 impl Cluster {
-    /// `CREATING`, `ACTIVE`, `DELETING`; nothing once it is gone.
+    /// `CREATING`, `ACTIVE`, `UPDATING`, `DELETING`; nothing once it is gone.
     pub(crate) fn state(&self, now: Millis) -> Option<&'static str> {
         match self.gone {
             Some(gone) if now >= gone => None,
             Some(_) => Some("DELETING"),
             None if now < self.settled => Some("CREATING"),
+            None if self.update.as_ref().is_some_and(|update| now < update.settled) => Some("UPDATING"),
             None => Some("ACTIVE"),
         }
+    }
+
+    /// The cluster as a change has left it that has settled by then.
+    fn at(mut self, now: Millis) -> Self {
+        if let Some(Update { kind, version, .. }) = self.update.take_if(|update| now >= update.settled) {
+            self.kind = kind;
+            self.version = version;
+        }
+        self
+    }
+
+    /// Whether the sandbox runs its brokers; those of other clusters run elsewhere.
+    pub(crate) fn has_own_brokers(&self) -> bool {
+        self.elsewhere.is_empty()
     }
 
     /// The UUID with its number, at the end of the ARN.
@@ -142,12 +175,25 @@ pub(super) fn check_arn(arn: &str) -> Result<(), Refusal> {
         .at_parameter("clusterArn"))
 }
 
+/// Whether brokers answer in a state.
+pub(super) fn answers(state: &str) -> bool {
+    matches!(state, "ACTIVE" | "UPDATING")
+}
+
+/// The clusters of all regions, those too that are gone and not yet removed.
+pub(super) fn every(transaction: &Transaction<'_>) -> impl Iterator<Item = Cluster> {
+    let now = now();
+    transaction.list::<Cluster>(TABLE).into_iter().map(move |(_, cluster)| cluster.at(now))
+}
+
 /// The cluster of an ARN, and its state.
 pub(super) fn find(transaction: &Transaction<'_>, arn: &str) -> Result<(Cluster, &'static str), Refusal> {
     check_arn(arn)?;
+    let now = now();
     transaction
         .get::<Cluster>(TABLE, arn)
-        .and_then(|cluster| cluster.state(now()).map(|state| (cluster, state)))
+        .map(|cluster| cluster.at(now))
+        .and_then(|cluster| cluster.state(now).map(|state| (cluster, state)))
         .ok_or_else(|| not_found("The requested cluster doesn't exist.").at_parameter("clusterArn"))
 }
 
@@ -159,11 +205,9 @@ pub(crate) fn clusters(world: &World, region: &str) -> Vec<(Cluster, &'static st
 /// The same, within a transaction.
 pub(super) fn all(transaction: &Transaction<'_>, region: &str) -> Vec<(Cluster, &'static str)> {
     let now = now();
-    let mut clusters: Vec<_> = transaction
-        .list::<Cluster>(TABLE)
-        .into_iter()
-        .filter(|(_, cluster)| cluster.region == region)
-        .filter_map(|(_, cluster)| cluster.state(now).map(|state| (cluster, state)))
+    let mut clusters: Vec<_> = every(transaction)
+        .filter(|cluster| cluster.region == region)
+        .filter_map(|cluster| cluster.state(now).map(|state| (cluster, state)))
         .collect();
     clusters.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
     clusters
@@ -173,12 +217,24 @@ fn found(world: &World, path: &PathValues) -> Result<(Cluster, &'static str), Re
     world.store.read(|transaction| find(transaction, path_value(path, "clusterArn")))
 }
 
+/// The refusal of what is for provisioned clusters only.
+pub(super) fn serverless() -> Refusal {
+    bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn")
+}
+
+/// Refuses a request that was made for another version of a cluster.
+pub(super) fn check_version(cluster: &Cluster, version: Option<&str>) -> Result<(), Refusal> {
+    if version.is_none_or(|version| version == cluster.version) {
+        return Ok(());
+    }
+    Err(bad_request("The version in your request doesn't match the cluster's current version.")
+        .at_parameter("currentVersion"))
+}
+
 pub(super) fn describe_v1(world: &World, path: &PathValues) -> Result<Reply, Refusal> {
     let (cluster, state) = found(world, path)?;
     if matches!(cluster.kind, Kind::Serverless { .. }) {
-        return Err(
-            bad_request("This operation cannot be performed on serverless clusters.").at_parameter("clusterArn")
-        );
+        return Err(serverless());
     }
     Ok(Reply::json(&json!({"clusterInfo": cluster.describe_v1(state)})))
 }
@@ -230,10 +286,7 @@ pub(super) fn delete(world: &World, path: &PathValues, call: &Call) -> Result<Re
         if state != "ACTIVE" {
             return Err(bad_request(format!("You can't delete cluster {arn} while it is {state}.")));
         }
-        if call.query("currentVersion").is_some_and(|version| version != cluster.version) {
-            return Err(bad_request("The version in your request doesn't match the cluster's current version.")
-                .at_parameter("currentVersion"));
-        }
+        check_version(&cluster, call.query("currentVersion"))?;
         cluster.gone = Some(world.settled_at());
         transaction.put(TABLE, arn, &cluster)?;
         let topics = super::topics::forget(transaction, &cluster);

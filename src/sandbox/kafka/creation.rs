@@ -1,9 +1,11 @@
-//! How clusters come to be: CreateClusterV2, and the declaration of a manifest's cluster.
+//! How clusters come to be by CreateClusterV2.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::clusters::{self, Cluster, Kind, TABLE};
-use super::versions;
+use super::{access, versions};
 use crate::sandbox::call::{Call, Refusal, Reply};
 use crate::sandbox::rest_json::shape::{INTEGER, Member, Shape, TEXT, check, optional, required};
 use crate::sandbox::rest_json::{Tags, bad_request, tags_of, unique_suffix, version};
@@ -13,7 +15,7 @@ use crate::sandbox::world::{ACCOUNT, Millis, World, now};
 const ENABLED: Shape = Shape::Object(&[optional("enabled", Shape::Flag)]);
 const TEXTS: Shape = Shape::List(&TEXT);
 
-const CONNECTIVITY: Shape = Shape::Object(&[
+pub(super) const CONNECTIVITY: Shape = Shape::Object(&[
     optional("publicAccess", Shape::Object(&[optional("type", Shape::OneOf(&["DISABLED", "SERVICE_PROVIDED_EIPS"]))])),
     optional("networkType", Shape::OneOf(&["IPV4", "DUAL"])),
 ]);
@@ -38,13 +40,13 @@ const BROKER_GROUP: Shape = Shape::Object(&[
     optional("connectivityInfo", CONNECTIVITY),
 ]);
 
-const AUTHENTICATION: Shape = Shape::Object(&[
+pub(super) const AUTHENTICATION: Shape = Shape::Object(&[
     optional("sasl", Shape::Object(&[optional("scram", ENABLED), optional("iam", ENABLED)])),
     optional("tls", Shape::Object(&[optional("certificateAuthorityArnList", TEXTS), optional("enabled", Shape::Flag)])),
     optional("unauthenticated", ENABLED),
 ]);
 
-const ENCRYPTION: Shape = Shape::Object(&[
+pub(super) const ENCRYPTION: Shape = Shape::Object(&[
     optional("encryptionAtRest", Shape::Object(&[required("dataVolumeKMSKeyId", TEXT)])),
     optional(
         "encryptionInTransit",
@@ -111,7 +113,8 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Reply, Refusal> {
     Ok(Reply::json(&json!({"clusterArn": cluster.arn, "clusterName": name, "clusterType": kind, "state": "CREATING"})))
 }
 
-fn new(name: &str, region: &str, kind: Kind, tags: Tags, settled: Millis) -> Cluster {
+/// A cluster of that kind, with an ARN of its own, which is CREATING until `settled`.
+pub(super) fn new(name: &str, region: &str, kind: Kind, tags: Tags, settled: Millis) -> Cluster {
     Cluster {
         arn: format!("arn:aws:kafka:{region}:{ACCOUNT}:cluster/{name}/{}", unique_suffix()),
         name: name.to_owned(),
@@ -122,6 +125,8 @@ fn new(name: &str, region: &str, kind: Kind, tags: Tags, settled: Millis) -> Clu
         version: version(),
         tags,
         kind,
+        update: None,
+        elsewhere: BTreeMap::new(),
     }
 }
 
@@ -130,7 +135,7 @@ fn name_taken(name: &str) -> Refusal {
         .at_parameter("clusterName")
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
     let fits = name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.chars().all(|each| each.is_ascii_alphanumeric() || each == '-');
     if fits {
@@ -142,7 +147,7 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     .at_parameter("clusterName"))
 }
 
-fn provisioned_of(request: &Value, region: &str) -> Result<Kind, Refusal> {
+pub(super) fn provisioned_of(request: &Value, region: &str) -> Result<Kind, Refusal> {
     let group = &request["brokerNodeGroupInfo"];
     let kafka_version = request["kafkaVersion"].as_str().unwrap_or_default().to_owned();
     if !versions::is_offered(&kafka_version) {
@@ -167,30 +172,15 @@ fn provisioned_of(request: &Value, region: &str) -> Result<Kind, Refusal> {
     if !instance.starts_with("kafka.") && !instance.starts_with("express.") {
         return Err(bad_request(format!("Unsupported InstanceType [{instance}].")).at_parameter("instanceType"));
     }
-    check_listeners(request)?;
-    Ok(Kind::Provisioned { kafka_version, brokers, settings: settings_of(request, region) })
-}
-
-/// What needs TLS can't do without it.
-fn check_listeners(request: &Value) -> Result<(), Refusal> {
-    let in_transit = request.pointer("/encryptionInfo/encryptionInTransit/clientBroker").and_then(Value::as_str);
-    let enabled = |pointer: &str| request.pointer(pointer).and_then(Value::as_bool).unwrap_or(false);
-    let needs_tls = enabled("/clientAuthentication/sasl/iam/enabled")
-        || enabled("/clientAuthentication/sasl/scram/enabled")
-        || enabled("/clientAuthentication/tls/enabled");
-    if in_transit == Some("PLAINTEXT") && needs_tls {
-        return Err(bad_request("You can't use PLAINTEXT alone with client authentication: use TLS or TLS_PLAINTEXT.")
-            .at_parameter("clientBroker"));
-    }
-    let public = request.pointer("/brokerNodeGroupInfo/connectivityInfo/publicAccess/type").and_then(Value::as_str);
-    if public == Some("SERVICE_PROVIDED_EIPS") {
+    access::check_encryption(request)?;
+    if access::is_public(request) {
         // https://docs.aws.amazon.com/msk/latest/developerguide/public-access.html
         return Err(bad_request(
             "Public access can only be turned on for a cluster that exists, by UpdateConnectivity.",
         )
         .at_parameter("publicAccess"));
     }
-    Ok(())
+    Ok(Kind::Provisioned { kafka_version, brokers, settings: settings_of(request, region) })
 }
 
 /// The description's members that the request decides, with MSK's defaults for those that it leaves out.
@@ -231,7 +221,7 @@ fn settings_of(request: &Value, region: &str) -> Value {
 }
 
 /// Lays `over` on `base`: structures are merged, everything else is replaced.
-fn merge(base: &mut Value, over: &Value) {
+pub(super) fn merge(base: &mut Value, over: &Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
@@ -242,7 +232,7 @@ fn merge(base: &mut Value, over: &Value) {
     }
 }
 
-fn serverless_of(request: &Value) -> Result<Kind, Refusal> {
+pub(super) fn serverless_of(request: &Value) -> Result<Kind, Refusal> {
     let vpcs = request["vpcConfigs"].as_array().cloned().unwrap_or_default();
     if vpcs.is_empty() || vpcs.iter().any(|vpc| vpc["subnetIds"].as_array().is_none_or(|subnets| subnets.len() < 2)) {
         return Err(bad_request(
@@ -256,74 +246,13 @@ fn serverless_of(request: &Value) -> Result<Kind, Refusal> {
 
 /// The key that MSK makes for an account that names none.
 const KEY: &str = "0a5b0c5d-0e5f-4000-8000-000000000001";
-const DEFAULT_SECURITY_GROUP: &str = "sg-0a5b0c5d0e5f00001";
-const SUBNETS: [&str; 3] = ["subnet-0a5b0c5d0e5f0000a", "subnet-0a5b0c5d0e5f0000b", "subnet-0a5b0c5d0e5f0000c"];
-
-/// The version of Kafka of a declared cluster.
-const DECLARED_VERSION: &str = "3.8.x";
-
-/// Makes sure that a cluster of a name or ARN exists and is ACTIVE; one that is there already stays as it is.
-/// Answers its description, as DescribeClusterV2's `clusterInfo` has it.
-///
-/// # Errors
-/// Where the ARN is of another account, or the name belongs to a cluster with another ARN.
-pub(crate) fn declare_cluster(world: &World, region: &str, name_or_arn: &str) -> Result<Value, Refusal> {
-    let kind = declared(DECLARED_VERSION, region)?;
-    let mut cluster = new(name_or_arn, region, kind, Tags::new(), now());
-    if name_or_arn.starts_with("arn:") {
-        clusters::check_arn(name_or_arn)?;
-        let mut parts = name_or_arn.split(':').skip(3);
-        cluster.region = parts.next().unwrap_or_default().to_owned();
-        cluster.name = name_or_arn.split('/').nth(1).unwrap_or_default().to_owned();
-        cluster.arn = name_or_arn.to_owned();
-    }
-    check_name(&cluster.name)?;
-    world.store.transact(|transaction| {
-        sweep(transaction);
-        let mut others = clusters::all(transaction, &cluster.region).into_iter();
-        match others.find(|(other, _)| other.name == cluster.name) {
-            Some((other, "ACTIVE" | "CREATING")) if name_or_arn.starts_with("arn:") && other.arn != cluster.arn => {
-                return Err(other_arn(&other));
-            }
-            Some((other, "ACTIVE")) => return Ok(other.describe()),
-            Some((other, "CREATING")) => cluster = Cluster { settled: now(), ..other },
-            // One that is on its way out doesn't come back: a new one takes its place.
-            Some((other, _)) => transaction.delete(TABLE, &other.arn),
-            None => {}
-        }
-        transaction.put(TABLE, &cluster.arn, &cluster)?;
-        Ok(cluster.describe())
-    })
-}
-
-fn other_arn(other: &Cluster) -> Refusal {
-    let Cluster { name, arn, .. } = other;
-    let message = format!("The sandbox has a cluster {name} with the ARN {arn}; name it by that, or delete it first.");
-    Refusal::new(409, "ConflictException", message)
-}
-
+pub(super) const DEFAULT_SECURITY_GROUP: &str = "sg-0a5b0c5d0e5f00001";
 /// Removes what was deleted and is gone.
-fn sweep(transaction: &mut Transaction<'_>) {
+pub(super) fn sweep(transaction: &mut Transaction<'_>) {
     let now = now();
     for (arn, cluster) in transaction.list::<Cluster>(TABLE) {
         if cluster.state(now).is_none() {
             transaction.delete(TABLE, &arn);
         }
     }
-}
-
-/// Three brokers that can be reached in every way that a connector or a client may want to.
-fn declared(kafka_version: &str, region: &str) -> Result<Kind, Refusal> {
-    let request = json!({
-        "kafkaVersion": kafka_version,
-        "numberOfBrokerNodes": 3,
-        "brokerNodeGroupInfo": {
-            "clientSubnets": SUBNETS,
-            "securityGroups": [DEFAULT_SECURITY_GROUP],
-            "instanceType": "kafka.m7g.large",
-        },
-        "clientAuthentication": {"sasl": {"iam": {"enabled": true}}, "unauthenticated": {"enabled": true}},
-        "encryptionInfo": {"encryptionInTransit": {"clientBroker": "TLS_PLAINTEXT", "inCluster": true}},
-    });
-    provisioned_of(&request, region)
 }

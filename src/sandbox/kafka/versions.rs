@@ -31,6 +31,17 @@ pub(super) fn is_offered(version: &str) -> bool {
     VERSIONS.contains(&(version, ACTIVE))
 }
 
+/// The version that is offered and is nearest to one that isn't.
+pub(super) fn nearest(version: &str) -> &'static str {
+    let place = |version: &str| {
+        let (major, minor) = release(version);
+        // No major version has more minor ones.
+        major.saturating_mul(100).saturating_add(minor)
+    };
+    let offered = VERSIONS.iter().filter(|(_, status)| *status == ACTIVE).map(|(offered, _)| *offered);
+    offered.min_by_key(|offered| place(offered).abs_diff(place(version))).unwrap_or_default()
+}
+
 /// Whether the topic API works for clusters of a version: from 3.6.0 on.
 pub(super) fn has_topic_api(version: &str) -> bool {
     release(version) >= (3, 6)
@@ -56,7 +67,7 @@ pub(super) fn list(call: &Call) -> Result<Reply, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::{VERSIONS, has_topic_api, is_kraft, is_offered};
+    use super::{VERSIONS, has_topic_api, is_kraft, is_offered, nearest};
 
     #[test]
     fn the_topic_api_begins_with_3_6_and_kraft_with_3_7() {
@@ -72,5 +83,10 @@ mod tests {
     fn deprecated_versions_are_listed_but_not_offered() {
         assert!(is_offered("2.8.1") && !is_offered("2.2.1") && !is_offered("3.8.0"));
         assert!(VERSIONS.is_sorted_by_key(|(version, _)| *version), "pages need them in order");
+    }
+    #[test]
+    fn the_nearest_version_is_one_of_the_same_release_where_there_is_one() {
+        let asked = ["3.8.0", "2.8", "3.6.1", "2.2.1", "9.9.9", "latest"];
+        assert_eq!(asked.map(nearest), ["3.8.x", "2.8.1", "3.6.0", "2.8.1", "4.0.x.kraft", "2.8.1"]);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::sandbox::broker;
-use crate::sandbox::kafka::{self, Cluster};
+use crate::sandbox::kafka::{self, Cluster, Declaration};
 use crate::sandbox::store::Store;
 use crate::sandbox::world::{Settings, now};
 
@@ -36,7 +36,7 @@ impl Server {
         for cluster in clusters {
             // Which of two was created last is told by milliseconds.
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-            kafka::declare_cluster(&world, "us-east-1", cluster).unwrap();
+            kafka::declare_cluster(&world, &Declaration::named(cluster)).unwrap();
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -37,9 +37,9 @@ impl Mechanism {
     /// Those of a listener.
     fn at(listener: Listener) -> &'static [Self] {
         match listener {
-            Listener::Plaintext | Listener::Tls => &[],
-            Listener::Scram => &[Self::ScramSha512],
-            Listener::Iam => &[Self::AwsMskIam, Self::OAuthBearer],
+            Listener::Plaintext | Listener::Tls | Listener::PublicTls => &[],
+            Listener::Scram | Listener::PublicScram => &[Self::ScramSha512],
+            Listener::Iam | Listener::PublicIam => &[Self::AwsMskIam, Self::OAuthBearer],
         }
     }
 

@@ -19,7 +19,7 @@ use super::{health, log, work};
 use crate::sandbox::broker::{self, Committed, Record};
 use crate::sandbox::call::Call;
 use crate::sandbox::iam;
-use crate::sandbox::kafka::{self, Cluster, Content, Listener, declare_cluster};
+use crate::sandbox::kafka::{self, Cluster, Content, Declaration, Listener, declare_cluster};
 use crate::sandbox::s3::{contents, make_bucket};
 use crate::sandbox::store::Store;
 use crate::sandbox::world::{Settings, World, now};
@@ -64,7 +64,7 @@ async fn allow(world: &World, actions: &[&str]) {
 /// A cluster, a bucket, a role that may do everything, and a connector that is RUNNING with some properties.
 async fn begin(folder: &Path, changes: &[(&str, &str)]) -> Arc<World> {
     let world = open(folder);
-    declare_cluster(&world, "us-east-1", "c").unwrap();
+    declare_cluster(&world, &Declaration::named("c")).unwrap();
     make_bucket(&world, BUCKET);
     let trust =
         json!({"Effect": "Allow", "Principal": {"Service": "kafkaconnect.amazonaws.com"}, "Action": "sts:AssumeRole"});

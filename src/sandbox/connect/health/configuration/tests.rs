@@ -6,7 +6,7 @@ use super::super::super::connectors::tests::connector;
 use super::super::super::connectors::{Connector, Settings};
 use super::super::{S3_SINK, Subject};
 use crate::sandbox::connect::archive::Classes;
-use crate::sandbox::kafka::{Cluster, declare_cluster};
+use crate::sandbox::kafka::{Cluster, Declaration, declare_cluster};
 use crate::sandbox::store::Store;
 use crate::sandbox::world::World;
 
@@ -32,7 +32,7 @@ fn healthy() -> BTreeMap<String, String> {
 /// What is wrong with a configuration, where the plugin's classes are of that version.
 fn findings(configuration: BTreeMap<String, String>, kafka_connect: &str, version: u16) -> Result<(), String> {
     let world = World::new(Default::default(), Store::in_memory(), Default::default());
-    let described = declare_cluster(&world, "us-east-1", "c").map_err(|refusal| refusal.message)?;
+    let described = declare_cluster(&world, &Declaration::named("c")).map_err(|refusal| refusal.message)?;
     let arn = described["clusterArn"].as_str().unwrap_or_default();
     let found: Option<Cluster> = world.store.read(|transaction| transaction.get("kafka.clusters", arn));
     let Some(cluster) = found else { return Err("no cluster".to_owned()) };
