@@ -252,3 +252,6 @@ fn summary(cluster: &Cluster, name: &str, content: &Content) -> Value {
         "outOfSyncReplicaCount": 0,
     })
 }
+
+#[cfg(test)]
+mod tests;
