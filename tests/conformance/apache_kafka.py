@@ -1,0 +1,221 @@
+"""Apache Kafka itself: brokers of several versions on this machine, and the command line tools that come with them.
+
+The jars are those that `apache/fetch` got. A broker is a single node that listens in plaintext on the loopback interface.
+Nothing of this reaches AWS: the MSK IAM jar signs with the credentials that it finds in its environment, and looks no
+further.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from sandbox import ROOT, clean_environment
+
+OLDEST, NEWEST = "2.8.1", "4.4.0"
+VERSIONS = [OLDEST, "3.8.1", NEWEST]
+# The course's jar goes with the course's Kafka.
+IAM_JARS = {"2.8.1": "1.1.5", "3.8.1": "2.4.0", "4.4.0": "2.4.0"}
+MAINS = {
+    "2.8.1": {
+        "topics": "kafka.admin.TopicCommand",
+        "configs": "kafka.admin.ConfigCommand",
+        "console-producer": "kafka.tools.ConsoleProducer",
+        "console-consumer": "kafka.tools.ConsoleConsumer",
+        "consumer-groups": "kafka.admin.ConsumerGroupCommand",
+    },
+    "3.8.1": {
+        "topics": "org.apache.kafka.tools.TopicCommand",
+        "configs": "kafka.admin.ConfigCommand",
+        "console-producer": "kafka.tools.ConsoleProducer",
+        "console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        "consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    },
+    "4.4.0": {
+        "topics": "org.apache.kafka.tools.TopicCommand",
+        "configs": "org.apache.kafka.tools.ConfigCommand",
+        "console-producer": "org.apache.kafka.tools.ConsoleProducer",
+        "console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        "consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    },
+}
+HERE = pathlib.Path(__file__).resolve().parent / "apache"
+JARS = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "apache"
+LOG4J = [
+    f"-Dlog4j.configuration=file:{HERE / 'log4j.properties'}",
+    f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",
+]
+# For programs of seconds: the quick compiler is enough, and more threads would only be in each other's way.
+QUICK = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", *LOG4J]
+START_SECONDS = 90
+TOOL_SECONDS = 60
+
+SERVER = """
+log.dirs={folder}/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=4194304
+# A thousand topics would map gigabytes else.
+log.index.size.max.bytes=65536
+"""
+WITH_ZOOKEEPER = """
+broker.id=1
+listeners=PLAINTEXT://127.0.0.1:{port}
+zookeeper.connect=127.0.0.1:{other_port}
+zookeeper.connection.timeout.ms=30000
+"""
+WITH_KRAFT = """
+node.id=1
+process.roles=broker,controller
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{other_port}
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:{other_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+"""
+ZOOKEEPER = """
+dataDir={folder}/zookeeper
+clientPort={other_port}
+clientPortAddress=127.0.0.1
+admin.enableServer=false
+"""
+# It stands in a topic's folder name, and in nothing else: the same for every broker.
+CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
+
+
+def classpath(*names):
+    """What `apache/fetch` got. Without it the test is skipped, or fails where PIPELINE_TEST_JAVA says `required`."""
+    missing = [name for name in names if not (JARS / name / "pom.xml").exists()]
+    if shutil.which("java") and not missing:
+        return os.pathsep.join(f"{JARS / name / 'libs'}/*" for name in names)
+    reason = f"Apache Kafka is not tested: {', '.join(missing) or 'java'} is missing; {HERE / 'fetch'} tells why"
+    if os.environ.get("PIPELINE_TEST_JAVA") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def running_broker(version, folder):
+    """The address of a broker that answers, whose data and log are in the folder."""
+    jars = classpath(f"kafka-{version}")
+    places = dict(zip(("port", "other_port"), _free_ports(2)), folder=folder)
+    old = version.startswith("2.")
+    properties = folder / "server.properties"
+    properties.write_text((SERVER + (WITH_ZOOKEEPER if old else WITH_KRAFT)).format(**places))
+    with contextlib.ExitStack() as processes:
+        start = lambda log, memory, *command: processes.enter_context(_jvm(jars, folder / log, memory, *command))
+        if old:
+            settings = folder / "zookeeper.properties"
+            settings.write_text(ZOOKEEPER.format(**places))
+            flags = ["-Dzookeeper.jmx.log4j.disable=true"]
+            start("zookeeper.log", "128m", *flags, "org.apache.zookeeper.server.quorum.QuorumPeerMain", settings)
+        else:
+            format = ["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config", properties]
+            assert start("format.log", "128m", *format).wait(START_SECONDS) == 0, (folder / "format.log").read_text()
+        address = f"127.0.0.1:{places['port']}"
+        broker = start("broker.log", "512m", "kafka.Kafka", properties)
+        _wait_until_up(broker, address, folder / "broker.log")
+        yield address
+
+
+def _free_ports(count):
+    with contextlib.ExitStack() as probes:
+        found = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in found:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in found]
+
+
+@contextlib.contextmanager
+def _jvm(jars, log, memory, *command):
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            ["java", f"-Xmx{memory}", *QUICK, "-cp", jars, *map(str, command)],
+            cwd=log.parent,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        # Nobody reads its data again, so it needs no time to put them in order.
+        process.kill()
+        process.wait()
+
+
+def _wait_until_up(process, address, log):
+    """Waits until the broker tells of itself: it takes connections some time before it is registered."""
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "reconnect.backoff.max.ms": 200})
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with contextlib.suppress(KafkaException):
+            if admin.list_topics(timeout=1).brokers:
+                return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the broker did not come up:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+@dataclasses.dataclass
+class Tools:
+    """The command line tools of one version, as somebody has set them up."""
+
+    version: str
+    servers: str
+    properties: pathlib.Path | None = None
+    """The client's settings, as for --command-config."""
+    environment: dict = dataclasses.field(default_factory=dict)
+    """Variables, such as those with credentials."""
+
+    def topics(self, *arguments, **options):
+        return self.run("topics", *self._settings("--command-config"), *arguments, **options)
+
+    def configs(self, *arguments, **options):
+        return self.run("configs", *self._settings("--command-config"), *arguments, **options)
+
+    def consumer_groups(self, *arguments, **options):
+        return self.run("consumer-groups", *self._settings("--command-config"), *arguments, **options)
+
+    def produce(self, *arguments, lines, **options):
+        text = "".join(f"{line}\n" for line in lines)
+        settings = self._settings("--producer.config")
+        return self.run("console-producer", *settings, *arguments, input=text, **options)
+
+    def consume(self, *arguments, **options):
+        return self.run("console-consumer", *self._settings("--consumer.config"), *arguments, **options)
+
+    def _settings(self, flag):
+        return [flag, self.properties] if self.properties else []
+
+    def run(self, tool, *arguments, input=None, ends=0):
+        """Runs a tool, which must end with that code, or with any; gives how it ended and what it printed."""
+        # As a client's CLASSPATH has it, whether a listener asks for IAM or not.
+        jars = classpath(f"kafka-{self.version}", f"aws-msk-iam-auth-{IAM_JARS[self.version]}")
+        main = [MAINS[self.version][tool], "--bootstrap-server", self.servers]
+        ended = subprocess.run(
+            ["java", "-Xmx256m", *QUICK, "-cp", jars, *main, *map(str, arguments)],
+            env=clean_environment(**self.environment),
+            input=input,
+            stdin=None if input else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TOOL_SECONDS,
+        )
+        told = f"{tool} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        assert ends is None or ended.returncode == ends, told
+        return ended
