@@ -1,14 +1,14 @@
 """Apache Kafka itself: brokers of several versions on this machine, and the command line tools that come with them.
 
-The jars are those that `apache/fetch` got. A broker is a single node that listens in plaintext on the loopback interface.
-Nothing of this reaches AWS: the MSK IAM jar signs with the credentials that it finds in its environment, and looks no
-further.
+The jars are those that `apache/fetch` got. A broker is a single node, in plaintext on the loopback interface. Nothing of
+this reaches AWS: the MSK IAM jar signs with the credentials that it finds in its environment, and looks no further.
 """
 
 import contextlib
 import dataclasses
 import os
 import pathlib
+import shlex
 import shutil
 import socket
 import subprocess
@@ -75,6 +75,7 @@ log.index.size.max.bytes=65536
 WITH_ZOOKEEPER = """
 broker.id=1
 listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{told_port}
 zookeeper.connect=127.0.0.1:{other_port}
 zookeeper.connection.timeout.ms=30000
 """
@@ -82,6 +83,7 @@ WITH_KRAFT = """
 node.id=1
 process.roles=broker,controller
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{other_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{told_port}
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{other_port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -92,7 +94,7 @@ clientPort={other_port}
 clientPortAddress=127.0.0.1
 admin.enableServer=false
 """
-# It stands in a topic's folder name, and in nothing else: the same for every broker.
+# Any will do, as the brokers of two tests never meet.
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
 
 
@@ -101,17 +103,21 @@ def classpath(*names):
     missing = [name for name in names if not (JARS / name / "pom.xml").exists()]
     if shutil.which("java") and not missing:
         return os.pathsep.join(f"{JARS / name / 'libs'}/*" for name in names)
-    reason = f"Apache Kafka is not tested: {', '.join(missing) or 'java'} is missing; {HERE / 'fetch'} tells why"
+    reason = f"there is no {' and no '.join(missing or ['java'])}: tests/conformance/apache/fetch tells why"
     if os.environ.get("PIPELINE_TEST_JAVA") == "required":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 @contextlib.contextmanager
-def running_broker(version, folder):
-    """The address of a broker that answers, whose data and log are in the folder."""
+def running_broker(version, folder, tap=None):
+    """The address of a broker that answers, whose data and log are in the folder; with a wiretap, its address."""
     jars = classpath(f"kafka-{version}")
-    places = dict(zip(("port", "other_port"), _free_ports(2)), folder=folder)
+    port, other_port = _free_ports(2)
+    if tap:
+        tap.broker = port
+    told_port = tap.port if tap else port
+    places = {"folder": folder, "port": port, "other_port": other_port, "told_port": told_port}
     old = version.startswith("2.")
     properties = folder / "server.properties"
     properties.write_text((SERVER + (WITH_ZOOKEEPER if old else WITH_KRAFT)).format(**places))
@@ -125,7 +131,7 @@ def running_broker(version, folder):
         else:
             format = ["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config", properties]
             assert start("format.log", "128m", *format).wait(START_SECONDS) == 0, (folder / "format.log").read_text()
-        address = f"127.0.0.1:{places['port']}"
+        address = f"127.0.0.1:{told_port}"
         broker = start("broker.log", "512m", "kafka.Kafka", properties)
         _wait_until_up(broker, address, folder / "broker.log")
         yield address
@@ -183,6 +189,7 @@ class Tools:
     """Variables, such as those with credentials."""
 
     def topics(self, *arguments, **options):
+        """kafka-topics.sh, and the others likewise."""
         return self.run("topics", *self._settings("--command-config"), *arguments, **options)
 
     def configs(self, *arguments, **options):
@@ -204,11 +211,8 @@ class Tools:
 
     def run(self, tool, *arguments, input=None, ends=0):
         """Runs a tool, which must end with that code, or with any; gives how it ended and what it printed."""
-        # As a client's CLASSPATH has it, whether a listener asks for IAM or not.
-        jars = classpath(f"kafka-{self.version}", f"aws-msk-iam-auth-{IAM_JARS[self.version]}")
-        main = [MAINS[self.version][tool], "--bootstrap-server", self.servers]
         ended = subprocess.run(
-            ["java", "-Xmx256m", *QUICK, "-cp", jars, *main, *map(str, arguments)],
+            [*self._command(tool), "--bootstrap-server", self.servers, *map(str, arguments)],
             env=clean_environment(**self.environment),
             input=input,
             stdin=None if input else subprocess.DEVNULL,
@@ -219,3 +223,17 @@ class Tools:
         told = f"{tool} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         assert ends is None or ended.returncode == ends, told
         return ended
+
+    def _command(self, tool):
+        # As a client's CLASSPATH has it, whether a listener asks for IAM or not.
+        jars = classpath(f"kafka-{self.version}", f"aws-msk-iam-auth-{IAM_JARS[self.version]}")
+        return ["java", "-Xmx256m", *QUICK, "-cp", jars, MAINS[self.version][tool]]
+
+    def installed(self, folder):
+        """The variables with which a shell finds the tools by the names of Apache's scripts, in a folder that is made."""
+        folder.mkdir()
+        for tool in MAINS[self.version]:
+            script = folder / f"kafka-{tool}.sh"
+            script.write_text(f'#!/bin/sh\nexec {shlex.join(self._command(tool))} "$@"\n')
+            script.chmod(0o755)
+        return clean_environment(**{**self.environment, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"})
