@@ -1,7 +1,7 @@
 """Apache Kafka itself: brokers of several versions on this machine, and the command line tools that come with them.
 
-The jars are those that `apache/fetch` got. A broker is a single node, in plaintext on the loopback interface. Nothing of
-this reaches AWS: the MSK IAM jar signs with the credentials that it finds in its environment, and looks no further.
+The jars are those that `apache/fetch` got. A broker is a single node, in plaintext on the loopback interface. Nothing
+of this reaches AWS: the MSK IAM jar signs with the credentials that it finds in its environment, and looks no further.
 """
 
 import contextlib
@@ -230,7 +230,7 @@ class Tools:
         return ["java", "-Xmx256m", *QUICK, "-cp", jars, MAINS[self.version][tool]]
 
     def installed(self, folder):
-        """The variables with which a shell finds the tools by the names of Apache's scripts, in a folder that is made."""
+        """The variables with which a shell finds the tools by their scripts' names, in a folder that is made."""
         folder.mkdir()
         for tool in MAINS[self.version]:
             script = folder / f"kafka-{tool}.sh"

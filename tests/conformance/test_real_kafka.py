@@ -91,9 +91,7 @@ class Bench:
         """Runs the tool, which must end with that code, or with any; gives what it printed."""
         variables = clean_environment(PIPELINE_SANDBOX_DIR=str(self.broker.sandbox.folder / "sandbox"))
         command = [BINARY, verb, "manifest.yaml", *flags]
-        ended = subprocess.run(
-            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=seconds
-        )
+        ended = subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=seconds)
         told = f"{verb} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         assert ends is None or ended.returncode == ends, told
         return ended
