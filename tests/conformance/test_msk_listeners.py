@@ -1,4 +1,4 @@
-"""The listeners that speak TLS, besides that of IAM: anybody's, that of certificates and that of passwords, with clients
+"""The listeners that speak TLS besides that of IAM: anybody's, that of certificates and that of passwords, with clients
 that nobody here wrote.
 """
 

@@ -1,5 +1,5 @@
-"""What policies of `kafka-cluster:*` let a Kafka client do, and by which of Kafka's errors they refuse the rest; and what
-a Serverless cluster lets nobody do.
+"""What policies of `kafka-cluster:*` let a Kafka client do, by which of Kafka's errors they refuse the rest, and what a
+Serverless cluster lets nobody do.
 """
 
 import pytest
