@@ -81,12 +81,13 @@ impl Clients {
         Ok(addresses(sandbox, "").await?.rest_proxy)
     }
 
-    /// The authority that signed the certificates of the sandbox's brokers, in PEM; none where this is not the sandbox.
+    /// The authorities that sign brokers' certificates, in PEM; none where that is left to the system. MSK's are signed by
+    /// Amazon's public one, and the sandbox's by one of its own.
     ///
     /// # Errors
-    /// Where it cannot be asked.
-    pub async fn sandbox_authority(&self) -> Result<Option<Vec<u8>>, AddressError> {
-        let Some(sandbox) = &self.sandbox else { return Ok(None) };
+    /// Only in the sandbox: where it cannot be asked.
+    pub async fn broker_authorities(&self) -> Result<Option<Vec<u8>>, AddressError> {
+        let Some(sandbox) = &self.sandbox else { return Ok(self.authorities.clone()) };
         let authority = ask(sandbox, "authority").await;
         let unreachable = |source| AddressError::Unreachable { sandbox: sandbox.clone(), source };
         authority.map(|pem| Some(pem.into_bytes())).map_err(unreachable)

@@ -6,6 +6,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kafka::config::retry::{RetryPartition, TokenBucket};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::retry::{self, TellRetries};
@@ -63,6 +65,8 @@ pub struct Clients {
     pub partition: String,
     /// Where the sandbox listens, where that is what is talked to.
     pub sandbox: Option<String>,
+    /// The authorities whose certificates are trusted, in PEM, where that is not left to the system (`AWS_CA_BUNDLE`).
+    pub authorities: Option<Vec<u8>>,
     /// Who they all are; for calls of what is no AWS service. Each question may be a call of STS or of SSO.
     pub credentials: Option<SharedCredentialsProvider>,
 }
@@ -81,6 +85,15 @@ pub enum ConnectError {
         #[source]
         source: Failure,
     },
+    /// The file of trusted authorities can't be read.
+    #[error("cannot read {path}, which AWS_CA_BUNDLE names; correct the variable, or unset it")]
+    Authorities {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// AWS told no account.
     #[error("AWS did not say which account the credentials belong to")]
     NoAccount,
@@ -92,7 +105,11 @@ impl Clients {
     /// # Errors
     /// Where there are no credentials, or they don't work.
     pub async fn connect(endpoint: &Endpoint, region: &str, retries: &TellRetries) -> Result<Self, ConnectError> {
-        let config = load(endpoint, region).await;
+        let authorities = match endpoint {
+            Endpoint::Aws { .. } => authorities()?,
+            Endpoint::Sandbox { .. } => None,
+        };
+        let config = load(endpoint, region, authorities.as_deref()).await;
         let (account, partition) = caller(&config, retries).await?;
         // One bucket of retry tokens for a thousand topics would be empty after the first throttled burst.
         let patient = || RetryPartition::custom("pipeline").token_bucket(TokenBucket::unlimited()).build();
@@ -143,9 +160,17 @@ impl Clients {
                 Endpoint::Sandbox { url, .. } => Some(url.clone()),
                 Endpoint::Aws { .. } => None,
             },
+            authorities,
             credentials: config.credentials_provider(),
         })
     }
+}
+
+/// The file that AWS's command line tools take trusted authorities from, where it is named
+/// (<https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>).
+fn authorities() -> Result<Option<Vec<u8>>, ConnectError> {
+    let Some(path) = std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty()) else { return Ok(None) };
+    std::fs::read(&path).map(Some).map_err(|source| ConnectError::Authorities { path, source })
 }
 
 #[cfg(test)]
@@ -163,6 +188,7 @@ impl Clients {
             region: "us-east-1".to_owned(),
             partition: "aws".to_owned(),
             sandbox: None,
+            authorities: None,
             credentials: None,
         }
     }
@@ -182,7 +208,7 @@ async fn caller(config: &SdkConfig, retries: &TellRetries) -> Result<(String, St
     Ok((account, partition))
 }
 
-async fn load(endpoint: &Endpoint, region: &str) -> SdkConfig {
+async fn load(endpoint: &Endpoint, region: &str, authorities: Option<&[u8]>) -> SdkConfig {
     let region = Region::new(region.to_owned());
     match endpoint {
         Endpoint::Aws { url, profile } => {
@@ -195,6 +221,13 @@ async fn load(endpoint: &Endpoint, region: &str) -> SdkConfig {
             }
             if let Some(url) = url {
                 loader = loader.endpoint_url(url);
+            }
+            if let Some(authorities) = authorities {
+                let trusted = TrustStore::empty().with_pem_certificate(authorities);
+                let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+                if let Ok(context) = TlsContext::builder().with_trust_store(trusted).build() {
+                    loader = loader.http_client(https.tls_context(context).build_https());
+                }
             }
             loader.load().await
         }

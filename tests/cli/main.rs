@@ -16,4 +16,5 @@ mod plan;
 mod sandbox;
 mod scale;
 mod send;
+mod topics;
 mod verify;

@@ -32,9 +32,8 @@ pub(crate) async fn brokers(context: &Context, declared: &Cluster, servers: &str
         },
     };
     let brokers = Brokers::new(servers, login);
-    // The sandbox's certificates are of its own making; MSK's are signed by Amazon's public authority.
-    Ok(match clients.sandbox_authority().await? {
-        Some(authority) => brokers.signed_by(authority),
+    Ok(match clients.broker_authorities().await? {
+        Some(authorities) => brokers.signed_by(authorities),
         None => brokers,
     })
 }

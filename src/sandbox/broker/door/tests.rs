@@ -26,7 +26,7 @@ impl Bench {
     pub(super) fn new() -> Self {
         let settings = Settings { settle: Duration::ZERO, lag: Duration::ZERO, ..Settings::default() };
         let world = World::new(settings, Store::in_memory(), PathBuf::new());
-        kafka::declare_cluster(&world, REGION, "c").unwrap();
+        kafka::declare_cluster(&world, &kafka::Declaration::named("c")).unwrap();
         let cluster = kafka::active_clusters(&world).remove(0);
         Self { world: Arc::new(world), cluster }
     }
