@@ -3,7 +3,7 @@
 //! A request takes this way:
 //!
 //! ```text
-//! listener ──▶ front ──▶ signature ──▶ knobs ──▶ permission ──▶ services ──▶ kafka, connect, apigateway, iam, sts ──▶ world, store
+//! listener ──▶ front ──▶ signature ──▶ knobs ──▶ permission ──▶ services ──▶ kafka, connect, apigateway, … ──▶ world, store
 //!                │                       └─────▶ s3, whose bodies are streamed
 //!                └─▶ private: the sandbox's own calls
 //! ```
@@ -29,6 +29,7 @@ mod connect;
 mod folder;
 mod front;
 mod iam;
+mod json_rpc;
 mod kafka;
 mod knobs;
 mod listener;
@@ -41,6 +42,7 @@ mod query;
 mod rest_json;
 mod rest_proxy;
 mod s3;
+mod secretsmanager;
 mod services;
 mod signature;
 mod store;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::apigateway::invoke::{self, Gateway};
 use super::call::{Call, PathValues, Refusal};
+use super::json_rpc;
 use super::knobs::{CallLog, CallRecord, Harm, timestamp};
 use super::listener::{Answer, Unanswered};
 use super::permission;
@@ -251,7 +252,9 @@ fn call(head: Head, body: Bytes, region: &str) -> Call {
 /// The service that a call is for which doesn't say so in a signature: the one whose errors the client understands.
 fn presumed_service(head: &Head) -> String {
     let content_type = head.header("content-type").unwrap_or_default();
-    let service = if content_type.starts_with("application/x-www-form-urlencoded") || head.query("Action").is_some() {
+    let service = if let Some(service) = head.header(json_rpc::TARGET).and_then(json_rpc::service) {
+        service
+    } else if content_type.starts_with("application/x-www-form-urlencoded") || head.query("Action").is_some() {
         "iam"
     } else if ["/v1/", "/v2/", "/api/v2/", "/replication/"].iter().any(|prefix| head.path.starts_with(prefix)) {
         "kafka"
@@ -271,6 +274,7 @@ fn called(protocol: Protocol, call: &Call) -> String {
             let action = form.into_iter().chain(call.query.clone()).find(|(key, _)| key == "Action");
             action.map_or_else(|| "without a name".to_owned(), |(_, name)| name)
         }
+        Protocol::JsonRpc { .. } => call.header(json_rpc::TARGET).unwrap_or("without a name").to_owned(),
         _ => format!("{} {}", call.method, call.path),
     }
 }

@@ -3,6 +3,26 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+/// What a token of a list says.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    list: String,
+    after: String,
+}
+
+/// The token of the page of a list that begins after an entry.
+pub(crate) fn token_after(list: &str, after: &str) -> String {
+    let place = Place { list: list.to_owned(), after: after.to_owned() };
+    token(serde_json::to_vec(&place).unwrap_or_default())
+}
+
+/// The entry after which the page of a token begins; `None` where the token isn't one of that list.
+pub(crate) fn after_of(token: &str, list: &str) -> Option<String> {
+    let place: Place = serde_json::from_str(&text_of(token)?).ok()?;
+    (place.list == list).then_some(place.after)
+}
 
 /// Cuts a page out of all entries, which come with their keys, and in the order of these; those behind it aren't looked
 /// at. The second is the key of its last entry, where there are more.
@@ -30,7 +50,7 @@ pub(crate) fn text_of(token: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, text_of, token};
+    use super::{after_of, cut, text_of, token, token_after};
 
     fn entries() -> impl Iterator<Item = (String, u8)> {
         [("a", 1), ("b", 2), ("c", 3)].into_iter().map(|(key, value)| (key.to_owned(), value))
@@ -46,6 +66,13 @@ mod tests {
     #[test]
     fn an_entry_that_was_deleted_between_pages_skips_none() {
         assert_eq!(cut(entries(), Some("aa"), 9), (vec![2, 3], None));
+    }
+
+    #[test]
+    fn a_token_is_good_for_the_list_that_it_came_from() {
+        assert_eq!(after_of(&token_after("things", "b"), "things").as_deref(), Some("b"));
+        assert_eq!(after_of(&token_after("others", "b"), "things"), None);
+        assert_eq!(after_of("rubbish", "things"), None);
     }
 
     #[test]

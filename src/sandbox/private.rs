@@ -115,7 +115,7 @@ fn addresses(world: &World, call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// What a status counts: a table, and what its records are.
-const COUNTED: [(&str, &str); 9] = [
+const COUNTED: [(&str, &str); 10] = [
     ("connect.plugins", "plugins"),
     ("connect.worker-configurations", "worker_configurations"),
     ("connect.connectors", "connectors"),
@@ -125,6 +125,7 @@ const COUNTED: [(&str, &str); 9] = [
     ("apigateway/keys", "api_keys"),
     ("apigateway/plans", "usage_plans"),
     ("s3/buckets", "buckets"),
+    ("secretsmanager/secrets", "secrets"),
 ];
 
 fn status(world: &World, endpoint: &str) -> Result<Reply, Refusal> {

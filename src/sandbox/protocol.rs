@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue, Response};
 use s3s::Body;
 
 use super::call::{Refusal, Reply};
+use super::json_rpc;
 use super::signature::Problem;
 
 /// A family of services that write alike.
@@ -15,6 +16,11 @@ pub(crate) enum Protocol {
     Query {
         namespace: &'static str,
     },
+    /// JSON 1.1, which Secrets Manager speaks; the member is the one in which its errors have their messages. What is
+    /// wrong with a call is 400, whatever it is.
+    JsonRpc {
+        message: &'static str,
+    },
     S3,
 }
 
@@ -24,6 +30,7 @@ impl Protocol {
         match service {
             "iam" => Self::Query { namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
             "sts" => Self::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
+            "secretsmanager" => Self::JsonRpc { message: "Message" },
             "s3" => Self::S3,
             _ => Self::RestJson,
         }
@@ -34,14 +41,19 @@ impl Protocol {
         match self {
             Self::S3 => s3_refusal(problem),
             Self::RestJson => json_refusal(problem),
+            Self::JsonRpc { .. } => Refusal { status: 400, ..json_refusal(problem) },
             Self::Query { .. } => query_refusal(problem),
         }
     }
 
     /// The refusal of a call that its caller isn't allowed to make, in AWS's words.
     pub(crate) fn denied(self, message: String) -> Refusal {
-        let code = if self == Self::RestJson { "AccessDeniedException" } else { "AccessDenied" };
-        Refusal::new(403, code, message)
+        let (status, code) = match self {
+            Self::RestJson => (403, "AccessDeniedException"),
+            Self::JsonRpc { .. } => (400, "AccessDeniedException"),
+            Self::Query { .. } | Self::S3 => (403, "AccessDenied"),
+        };
+        Refusal::new(status, code, message)
     }
 
     /// The refusal of a call that names no operation.
@@ -50,23 +62,27 @@ impl Protocol {
             Self::Query { .. } => {
                 Refusal::new(400, "InvalidAction", format!("Could not find operation {called} for this version"))
             }
+            Self::JsonRpc { .. } => {
+                Refusal::new(400, "UnknownOperationException", format!("there is no operation {called}"))
+            }
             _ => Refusal::new(404, "UnknownOperationException", format!("there is no operation {called}")),
         }
     }
 
     /// The refusal that an injected HTTP status stands for.
     pub(crate) fn injected_status(self, status: u16) -> Refusal {
-        let (json, query, s3) = match status {
-            403 => ("AccessDeniedException", "AccessDenied", "AccessDenied"),
-            404 => ("NotFoundException", "NoSuchEntity", "NoSuchKey"),
-            409 => ("ConflictException", "EntityAlreadyExists", "OperationAborted"),
-            429 => ("TooManyRequestsException", "Throttling", "SlowDown"),
-            503 => ("ServiceUnavailableException", "ServiceUnavailable", "SlowDown"),
-            500.. => ("InternalServerErrorException", "InternalFailure", "InternalError"),
-            _ => ("BadRequestException", "ValidationError", "InvalidRequest"),
+        let (json, rpc, query, s3) = match status {
+            403 => ("AccessDeniedException", "AccessDeniedException", "AccessDenied", "AccessDenied"),
+            404 => ("NotFoundException", "ResourceNotFoundException", "NoSuchEntity", "NoSuchKey"),
+            409 => ("ConflictException", "ResourceExistsException", "EntityAlreadyExists", "OperationAborted"),
+            429 => ("TooManyRequestsException", "ThrottlingException", "Throttling", "SlowDown"),
+            503 => ("ServiceUnavailableException", "ServiceUnavailableException", "ServiceUnavailable", "SlowDown"),
+            500.. => ("InternalServerErrorException", "InternalServiceError", "InternalFailure", "InternalError"),
+            _ => ("BadRequestException", "ValidationException", "ValidationError", "InvalidRequest"),
         };
         let code = match self {
             Self::RestJson => json,
+            Self::JsonRpc { .. } => rpc,
             Self::Query { .. } => query,
             Self::S3 => s3,
         };
@@ -80,14 +96,16 @@ impl Protocol {
             if self == Self::RestJson { 429 } else { 400 }
         } else if is("SlowDown") || is("Unavailable") {
             503
+        } else if is("Internal") || is("ServiceFailure") {
+            500
+        } else if matches!(self, Self::JsonRpc { .. }) {
+            400
         } else if is("AccessDenied") || is("Forbidden") || is("UnrecognizedClient") || is("Signature") {
             403
         } else if is("NotFound") || is("NoSuch") {
             404
         } else if is("Conflict") || is("AlreadyExists") || is("InUse") {
             409
-        } else if is("Internal") || is("ServiceFailure") {
-            500
         } else {
             400
         };
@@ -98,6 +116,7 @@ impl Protocol {
     pub(crate) fn write_refusal(self, refusal: &Refusal, id: &str) -> Response<Body> {
         let (content_type, body) = match self {
             Self::RestJson => ("application/json", json_error(refusal)),
+            Self::JsonRpc { message } => (json_rpc::CONTENT_TYPE, json_rpc_error(message, refusal)),
             Self::Query { namespace } => ("text/xml", query_error(namespace, refusal, id)),
             Self::S3 => ("application/xml", s3_error(refusal, &[], id)),
         };
@@ -153,6 +172,10 @@ fn json_error(refusal: &Refusal) -> String {
         error["invalidParameter"] = parameter.as_str().into();
     }
     error.to_string()
+}
+
+fn json_rpc_error(member: &str, refusal: &Refusal) -> String {
+    serde_json::json!({ "__type": refusal.code, member: refusal.message }).to_string()
 }
 
 fn query_error(namespace: &str, refusal: &Refusal, id: &str) -> String {

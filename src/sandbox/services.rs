@@ -3,10 +3,10 @@
 use super::call::{Call, PathValues, Refusal, Reply};
 use super::permission::Permission;
 use super::world::World;
-use super::{apigateway, connect, iam, kafka, s3, sts};
+use super::{apigateway, connect, iam, kafka, s3, secretsmanager, sts};
 
 /// The services, as the credential scope of a signature calls them.
-pub(crate) const SERVICES: [&str; 6] = ["apigateway", "iam", "kafka", "kafkaconnect", "s3", "sts"];
+pub(crate) const SERVICES: [&str; 7] = ["apigateway", "iam", "kafka", "kafkaconnect", "s3", "secretsmanager", "sts"];
 
 /// What each service does: everything else is refused as an operation that there isn't.
 pub(crate) fn operations() -> [(&'static str, Vec<&'static str>); SERVICES.len()] {
@@ -16,6 +16,7 @@ pub(crate) fn operations() -> [(&'static str, Vec<&'static str>); SERVICES.len()
         ("kafka", kafka::operations()),
         ("kafkaconnect", connect::operations()),
         ("s3", s3::operations()),
+        ("secretsmanager", secretsmanager::operations()),
         ("sts", sts::operations()),
     ]
 }
@@ -27,6 +28,7 @@ pub(crate) fn operation(service: &str, call: &Call) -> Option<(&'static str, Pat
         "iam" => iam::operation(call),
         "kafka" => kafka::operation(call),
         "kafkaconnect" => connect::operation(call),
+        "secretsmanager" => secretsmanager::operation(call),
         "sts" => sts::operation(call),
         _ => None,
     }
@@ -48,6 +50,7 @@ pub(crate) async fn handle(
         "iam" => iam::handle(world, operation, path, call).await,
         "kafka" => kafka::handle(world, operation, path, call).await,
         "kafkaconnect" => connect::handle(world, operation, path, call).await,
+        "secretsmanager" => secretsmanager::handle(world, operation, call),
         "sts" => sts::handle(world, operation, path, call).await,
         other => Err(unknown_service(other)),
     }
@@ -60,6 +63,7 @@ pub(crate) fn needs(world: &World, service: &str, operation: &str, path: &PathVa
         "iam" => iam::needs(world, operation, call),
         "kafka" => kafka::needs(operation, path, call),
         "kafkaconnect" => connect::needs(operation, path, call),
+        "secretsmanager" => secretsmanager::needs(world, operation, call),
         _ => Vec::new(),
     }
 }

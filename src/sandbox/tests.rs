@@ -45,8 +45,10 @@ async fn each_protocol_refuses_a_wrong_signature_in_its_words() {
     let kafka = client!(aws_sdk_kafka, sandbox, "wrong").list_clusters_v2().send().await.unwrap_err();
     let iam = client!(aws_sdk_iam, sandbox, "wrong").get_role().role_name("r").send().await.unwrap_err();
     let sts = client!(aws_sdk_sts, sandbox, "wrong").get_caller_identity().send().await.unwrap_err();
+    let secrets = client!(aws_sdk_secretsmanager, sandbox, "wrong").list_secrets().send().await.unwrap_err();
     let s3 = client!(aws_sdk_s3, sandbox, "wrong").list_buckets().send().await.unwrap_err();
-    assert_eq!(kafka.code(), Some("InvalidSignatureException"));
+    assert_eq!([kafka.code(), secrets.code()], [Some("InvalidSignatureException"); 2]);
+    assert_eq!(secrets.raw_response().unwrap().status().as_u16(), 400);
     assert_eq!([iam.code(), sts.code(), s3.code()], [Some("SignatureDoesNotMatch"); 3]);
     assert!(iam.message().unwrap().starts_with("The request signature we calculated does not match"));
 }
@@ -61,6 +63,14 @@ async fn an_unsigned_call_is_refused_in_the_words_of_its_service() {
     assert_eq!(json.headers()["x-amzn-errortype"], "MissingAuthenticationTokenException");
     assert!(json.headers().contains_key("x-amzn-requestid"));
     assert_eq!(parse(json).await["message"], "Missing Authentication Token");
+    let rpc = http.post(url("/")).header("x-amz-target", "secretsmanager.ListSecrets").send().await.unwrap();
+    assert_eq!(
+        (rpc.status().as_u16(), &rpc.headers()["content-type"]),
+        (400, &"application/x-amz-json-1.1".parse().unwrap())
+    );
+    let error = parse(rpc).await;
+    assert_eq!(error["__type"], "MissingAuthenticationTokenException");
+    assert_eq!(error["Message"], "Missing Authentication Token");
     let form = http.post(url("/")).header("content-type", "application/x-www-form-urlencoded").body("Action=GetRole");
     let xml = form.send().await.unwrap().text().await.unwrap();
     assert!(xml.contains("<Type>Sender</Type><Code>MissingAuthenticationToken</Code>"), "{xml}");

@@ -44,19 +44,34 @@ def once_known(call, seconds=15):
         time.sleep(0.05)
 
 
+KINDS = {
+    "string": str,
+    "blob": str,
+    "timestamp": str,
+    "integer": int,
+    "long": int,
+    "double": (int, float),
+    "boolean": bool,
+}
+
+
 def strict(client):
     """The client, failing on every reply that has a member, an enum value or a time that its model doesn't."""
+    # JSON 1.1 has its times in seconds.
+    rpc = client.meta.service_model.metadata["protocol"] == "json"
+    kinds = {**KINDS, "timestamp": (int, float)} if rpc else KINDS
 
     def check(response_dict, operation_model, **_):
         if response_dict["status_code"] < 300 and response_dict["body"]:
-            unknown = _unknown(json.loads(response_dict["body"]), operation_model.output_shape, operation_model.name)
+            body = json.loads(response_dict["body"])
+            unknown = _unknown(body, operation_model.output_shape, operation_model.name, kinds)
             assert not unknown, unknown
 
     client.meta.events.register("before-parse", check)
     return client
 
 
-def _unknown(value, shape, path):
+def _unknown(value, shape, path, kinds):
     if shape is None:
         return [path] if value else []
     if shape.type_name == "structure":
@@ -66,15 +81,18 @@ def _unknown(value, shape, path):
         return [
             found
             for name, inner in value.items()
-            for found in (_unknown(inner, members[name], f"{path}.{name}") if name in members else [f"{path}.{name}"])
+            for found in (
+                _unknown(inner, members[name], f"{path}.{name}", kinds) if name in members else [f"{path}.{name}"]
+            )
         ]
     if shape.type_name == "list":
         if not isinstance(value, list):
             return [f"{path} is no list"]
-        return [found for inner in value for found in _unknown(inner, shape.member, f"{path}[]")]
+        return [found for inner in value for found in _unknown(inner, shape.member, f"{path}[]", kinds)]
     if shape.type_name == "map":
-        return [found for key, inner in value.items() for found in _unknown(inner, shape.value, f"{path}[{key}]")]
-    kinds = {"string": str, "timestamp": str, "integer": int, "long": int, "double": (int, float), "boolean": bool}
+        return [
+            found for key, inner in value.items() for found in _unknown(inner, shape.value, f"{path}[{key}]", kinds)
+        ]
     if not isinstance(value, kinds[shape.type_name]):
         return [f"{path} is no {shape.type_name}: {value!r}"]
     if shape.type_name == "string" and getattr(shape, "enum", None) and value not in shape.enum:

@@ -320,6 +320,46 @@ async fn s3_needs_its_actions_on_buckets_and_objects() {
 }
 
 #[tokio::test]
+async fn secrets_need_secrets_managers_actions_on_their_arns() {
+    let test = Test::new().await;
+    let secrets = client!(aws_sdk_secretsmanager, test, test.session);
+    // Secrets Manager calls a secret as the caller does, and whatever is wrong is 400.
+    let refused = |action, shown| {
+        let (_, code, message) = denied("AccessDeniedException", action, shown);
+        (400, code, message)
+    };
+    let tag = aws_sdk_secretsmanager::types::Tag::builder().key("a").value("b").build();
+    let create =
+        async |name: &str| secrets.create_secret().name(name).secret_string("x").tags(tag.clone()).send().await;
+    let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}");
+    let any = [arn("a-??????"), arn("a-*")];
+    assert_eq!(told(&create("a").await.unwrap_err()), refused("secretsmanager:CreateSecret", "a"));
+    test.allow(&[("secretsmanager:CreateSecret", &any[0])]).await;
+    assert_eq!(told(&create("a").await.unwrap_err()), refused("secretsmanager:TagResource", "a"));
+    test.allow(&[("secretsmanager:CreateSecret", &any[0]), ("secretsmanager:TagResource", &any[1])]).await;
+    let made = create("a").await.unwrap();
+    assert_eq!(told(&create("b").await.unwrap_err()), refused("secretsmanager:CreateSecret", "b"));
+
+    let get = async |id: &str| secrets.get_secret_value().secret_id(id).send().await;
+    let own = made.arn().unwrap();
+    assert_eq!(told(&get("a").await.unwrap_err()), refused("secretsmanager:GetSecretValue", "a"));
+    assert_eq!(told(&get(own).await.unwrap_err()), refused("secretsmanager:GetSecretValue", own));
+    test.allow(&[("secretsmanager:GetSecretValue", own)]).await;
+    for id in ["a", own] {
+        assert_eq!(get(id).await.unwrap().secret_string(), Some("x"));
+    }
+    let delete = secrets.delete_secret().secret_id("a").send().await.unwrap_err();
+    assert_eq!(told(&delete), refused("secretsmanager:DeleteSecret", "a"));
+    test.allow(&[("secretsmanager:*", &arn("*"))]).await;
+    let missing = get("b").await.unwrap_err();
+    assert_eq!((told(&missing).0, told(&missing).1.as_str()), (400, "ResourceNotFoundException"));
+    let list = async || secrets.list_secrets().send().await;
+    assert_eq!(told(&list().await.unwrap_err()), refused("secretsmanager:ListSecrets", "*"));
+    test.allow(&[("secretsmanager:ListSecrets", "*")]).await;
+    assert_eq!(list().await.unwrap().secret_list().len(), 1);
+}
+
+#[tokio::test]
 async fn iam_asks_too_for_what_a_call_does_beside_its_name() {
     let test = Test::new().await;
     let iam = client!(aws_sdk_iam, test, test.session);

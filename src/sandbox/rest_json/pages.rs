@@ -1,6 +1,5 @@
 //! Pages of lists: `maxResults` and `nextToken`. A token is good for the list that it came from.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bad_request;
@@ -9,12 +8,6 @@ use crate::sandbox::pages;
 
 /// The most that one page holds, by both services' models.
 const MAX_RESULTS: usize = 100;
-
-#[derive(Serialize, Deserialize)]
-struct Token {
-    list: String,
-    after: String,
-}
 
 /// Which page of a list is asked for.
 pub(crate) struct Page {
@@ -52,22 +45,14 @@ impl Page {
         let (entries, last) = pages::cut(entries, self.after.as_deref(), self.size);
         let mut reply = serde_json::Map::from_iter([(name.to_owned(), Value::Array(entries))]);
         if let Some(last) = last {
-            reply.insert("nextToken".to_owned(), Value::String(write(&self.list, &last)));
+            reply.insert("nextToken".to_owned(), Value::String(pages::token_after(&self.list, &last)));
         }
         Value::Object(reply)
     }
 }
 
-fn write(list: &str, after: &str) -> String {
-    let token = Token { list: list.to_owned(), after: after.to_owned() };
-    pages::token(serde_json::to_vec(&token).unwrap_or_default())
-}
-
 fn read(token: &str, list: &str) -> Result<String, Refusal> {
-    pages::text_of(token)
-        .and_then(|text| serde_json::from_str::<Token>(&text).ok())
-        .filter(|token| token.list == list)
-        .map(|token| token.after)
+    pages::after_of(token, list)
         .ok_or_else(|| bad_request("nextToken isn't one that this list gave out.").at_parameter("nextToken"))
 }
 
@@ -76,7 +61,8 @@ fn read(token: &str, list: &str) -> Result<String, Refusal> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Page, read, write};
+    use super::{Page, read};
+    use crate::sandbox::pages::token_after;
 
     fn page(after: Option<&str>) -> Value {
         let page = Page { list: "things".to_owned(), size: 2, after: after.map(str::to_owned) };
@@ -93,7 +79,7 @@ mod tests {
 
     #[test]
     fn tokens_of_other_lists_and_made_up_ones_are_refused() {
-        assert!(read(&write("others", "a"), "things").is_err());
+        assert!(read(&token_after("others", "a"), "things").is_err());
         assert!(read("rubbish", "things").is_err());
     }
 }

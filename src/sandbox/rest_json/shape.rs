@@ -8,6 +8,8 @@ use crate::sandbox::call::Refusal;
 pub(crate) enum Shape {
     /// A string of so many characters.
     Text { min: usize, max: usize },
+    /// The same, of what no refusal may repeat.
+    Secret { min: usize, max: usize },
     /// An integer within a range, both ends included.
     Whole { min: i64, max: i64 },
     /// A boolean.
@@ -79,16 +81,16 @@ fn check_object(value: &Value, members: &[Member], path: &str, faults: &mut Faul
 
 fn check_value(value: &Value, shape: &Shape, path: &str, faults: &mut Faults) {
     match shape {
-        Shape::Text { min, max } => match value.as_str().map(|text| text.chars().count()) {
-            None => fail(path, value, "Member must be a string", faults),
-            Some(length) if length < *min => {
-                fail(path, value, &format!("Member must have length greater than or equal to {min}"), faults);
+        Shape::Text { min, max } => {
+            if let Some(constraint) = broken_by_text(value, *min, *max) {
+                fail(path, value, &constraint, faults);
             }
-            Some(length) if length > *max => {
-                fail(path, value, &format!("Member must have length less than or equal to {max}"), faults);
+        }
+        Shape::Secret { min, max } => {
+            if let Some(constraint) = broken_by_text(value, *min, *max) {
+                faults.push((path.to_owned(), format!("Value at '{path}' failed to satisfy constraint: {constraint}")));
             }
-            Some(_) => {}
-        },
+        }
         Shape::Whole { min, max } => match value.as_i64() {
             None => fail(path, value, "Member must be an integer", faults),
             Some(number) if number < *min => {
@@ -119,6 +121,16 @@ fn check_value(value: &Value, shape: &Shape, path: &str, faults: &mut Faults) {
     }
 }
 
+/// The constraint that a value breaks which should be a string of so many characters.
+fn broken_by_text(value: &Value, min: usize, max: usize) -> Option<String> {
+    match value.as_str().map(|text| text.chars().count()) {
+        None => Some("Member must be a string".to_owned()),
+        Some(length) if length < min => Some(format!("Member must have length greater than or equal to {min}")),
+        Some(length) if length > max => Some(format!("Member must have length less than or equal to {max}")),
+        Some(_) => None,
+    }
+}
+
 fn fail(path: &str, value: &Value, constraint: &str, faults: &mut Faults) {
     let value = match value {
         Value::Null => "null".to_owned(),
@@ -146,6 +158,17 @@ mod tests {
     fn a_fitting_request_passes_and_unknown_members_are_ignored() {
         let request = json!({"name": "abcd", "count": 8, "kind": "ZIP", "at": {"place": ""}, "names": ["x"], "tags": {"a": "b"}, "more": 1});
         assert!(check(&request, MEMBERS).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_a_secret() {
+        const SECRET: &[Member] = &[optional("value", Shape::Secret { min: 1, max: 4 })];
+        for value in [json!("hunter2"), json!({"password": "hunter2"}), json!(["hunter2"])] {
+            let Err(refusal) = check(&json!({"value": value}), SECRET) else { panic!("expected a refusal") };
+            assert!(refusal.message.contains("at 'value' failed"), "{refusal}");
+            assert!(!refusal.message.contains("hunter2"), "{refusal}");
+        }
+        assert!(check(&json!({"value": "abcd"}), SECRET).is_ok());
     }
 
     #[test]
