@@ -9,6 +9,7 @@ mod clusters;
 mod creation;
 mod declaration;
 mod permissions;
+mod scram;
 mod tags;
 mod topics;
 mod updates;
@@ -18,6 +19,8 @@ pub(crate) use brokers::{BrokerAddress, Listener, addresses, client_certificates
 pub(crate) use clusters::Cluster;
 pub(crate) use declaration::{Declaration, declare_cluster};
 pub(super) use permissions::needs;
+#[expect(unused_imports, reason = "the brokers' SCRAM listener asks for it")]
+pub(crate) use scram::scram_password;
 pub(crate) use topics::{
     Change, Configs, Content, Fault, View, brokers, change, create_topic, delete_topic, in_force, is_there, replica,
     topic, topics,
@@ -69,6 +72,9 @@ static ROUTES: &[Route] = &[
     at("GET", "/v1/clusters/{clusterArn}/bootstrap-brokers", "GetBootstrapBrokers"),
     at("GET", "/v1/clusters/{clusterArn}/nodes", "ListNodes"),
     at("PUT", "/v1/clusters/{clusterArn}/connectivity", "UpdateConnectivity"),
+    at("POST", "/v1/clusters/{clusterArn}/scram-secrets", "BatchAssociateScramSecret"),
+    at("PATCH", "/v1/clusters/{clusterArn}/scram-secrets", "BatchDisassociateScramSecret"),
+    at("GET", "/v1/clusters/{clusterArn}/scram-secrets", "ListScramSecrets"),
     at("PATCH", "/v1/clusters/{clusterArn}/security", "UpdateSecurity"),
     at("GET", "/v1/kafka-versions", "ListKafkaVersions"),
     at("POST", "/v1/clusters/{clusterArn}/topics", "CreateTopic"),
@@ -108,6 +114,9 @@ pub(crate) async fn handle(world: &World, operation: &str, path: &PathValues, ca
         "ListNodes" => brokers::list_nodes(world, path, call),
         "UpdateConnectivity" => updates::update_connectivity(world, path, call),
         "UpdateSecurity" => updates::update_security(world, path, call),
+        "BatchAssociateScramSecret" => scram::associate(world, path, call),
+        "BatchDisassociateScramSecret" => scram::disassociate(world, path, call),
+        "ListScramSecrets" => scram::list(world, path, call),
         "ListKafkaVersions" => versions::list(call),
         "CreateTopic" => topics::create(world, path, call),
         "ListTopics" => topics::list(world, path, call),

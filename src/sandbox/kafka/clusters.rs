@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::brokers::Listener;
-use super::versions;
+use super::{scram, versions};
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::{Tags, bad_request, iso8601, not_found, path_value};
@@ -289,6 +289,7 @@ pub(super) fn delete(world: &World, path: &PathValues, call: &Call) -> Result<Re
         check_version(&cluster, call.query("currentVersion"))?;
         cluster.gone = Some(world.settled_at());
         transaction.put(TABLE, arn, &cluster)?;
+        scram::forget(transaction, &cluster);
         let topics = super::topics::forget(transaction, &cluster);
         Ok::<_, Refusal>((Reply::json(&json!({"clusterArn": arn, "state": "DELETING"})), topics))
     })?;
