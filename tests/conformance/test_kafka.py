@@ -124,9 +124,14 @@ def test_a_declared_arn_is_taken_as_it_is(environment, kafka, unique):
 def test_a_declared_cluster_has_brokers_on_this_machine(kafka, cluster):
     brokers = kafka.get_bootstrap_brokers(ClusterArn=cluster)
     brokers.pop("ResponseMetadata")
-    assert set(brokers) == {"BootstrapBrokerString", "BootstrapBrokerStringTls", "BootstrapBrokerStringSaslIam"}
+    assert set(brokers) == {
+        "BootstrapBrokerString",
+        "BootstrapBrokerStringTls",
+        "BootstrapBrokerStringSaslScram",
+        "BootstrapBrokerStringSaslIam",
+    }
     addresses = [address for string in brokers.values() for address in string.split(",")]
-    assert len(set(addresses)) == 9 and all(address.startswith("127.0.0.1:") for address in addresses)
+    assert len(set(addresses)) == 12 and all(address.startswith("127.0.0.1:") for address in addresses)
     again = kafka.get_bootstrap_brokers(ClusterArn=cluster)
     again.pop("ResponseMetadata")
     assert again == brokers

@@ -84,6 +84,7 @@ mod tests {
         assert!(is_offered("2.8.1") && !is_offered("2.2.1") && !is_offered("3.8.0"));
         assert!(VERSIONS.is_sorted_by_key(|(version, _)| *version), "pages need them in order");
     }
+
     #[test]
     fn the_nearest_version_is_one_of_the_same_release_where_there_is_one() {
         let asked = ["3.8.0", "2.8", "3.6.1", "2.2.1", "9.9.9", "latest"];
