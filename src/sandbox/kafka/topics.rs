@@ -6,6 +6,7 @@
 mod changes;
 mod configs;
 mod history;
+mod serverless;
 
 pub(crate) use changes::{Change, Fault, brokers, change, create as create_topic, delete as delete_topic};
 pub(crate) use configs::{Configs, in_force};

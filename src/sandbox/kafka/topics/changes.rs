@@ -4,7 +4,7 @@ use kafka_protocol::ResponseError;
 
 use super::configs::{self, Configs};
 use super::history::{Content, Topic, View};
-use super::{key, present, table};
+use super::{key, present, serverless, table};
 use crate::sandbox::broker;
 use crate::sandbox::call::Refusal;
 use crate::sandbox::kafka::Cluster;
@@ -28,7 +28,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    fn new(error: ResponseError, message: impl Into<String>, parameter: &'static str) -> Self {
+    pub(super) fn new(error: ResponseError, message: impl Into<String>, parameter: &'static str) -> Self {
         Self { error, message: message.into(), parameter }
     }
 }
@@ -76,6 +76,10 @@ fn check_configs(configs: &Configs) -> Result<(), Fault> {
     configs::check(configs).map_err(|message| Fault::new(ResponseError::InvalidConfig, message, "configs"))
 }
 
+fn is_serverless(cluster: &Cluster) -> bool {
+    matches!(cluster.kind, Kind::Serverless { .. })
+}
+
 /// How many brokers a cluster has, as far as anybody can tell.
 pub(crate) fn brokers(cluster: &Cluster) -> u32 {
     match &cluster.kind {
@@ -97,6 +101,10 @@ pub(crate) fn create(
 ) -> Result<Topic, Fault> {
     check_name(name)?;
     check_configs(&content.configs)?;
+    if is_serverless(cluster) {
+        serverless::check_configs(&content.configs)?;
+        serverless::check_replication(content.replication)?;
+    }
     check_count(content.partitions)?;
     if content.partitions < 1 {
         let message = "Number of partitions must be larger than 0.";
@@ -164,6 +172,7 @@ pub(crate) fn change(
         let message = format!("A change of topic '{name}' is in progress: it is {state}.");
         return Err(Fault::new(ResponseError::ReassignmentInProgress, message, "topicName"));
     }
+    let before = content.configs.clone();
     match change {
         Change::Grow(partitions) => {
             check_growth(content.partitions, partitions)?;
@@ -184,6 +193,9 @@ pub(crate) fn change(
             check_configs(&configs)?;
             content.configs = configs;
         }
+    }
+    if is_serverless(cluster) {
+        serverless::check_change(&before, &content.configs)?;
     }
     topic.updated(now, settled, content);
     Ok(transaction.put(&table(cluster), &key(name), &topic)?)
