@@ -177,3 +177,6 @@ fn find(world: &World, cluster: &Cluster, topic: &str, index: i32) -> Result<(Ar
     })?;
     Ok((partition, Terms::of(&view)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,12 +19,13 @@ pub(crate) use brokers::{BrokerAddress, Listener, addresses, client_certificates
 pub(crate) use clusters::Cluster;
 pub(crate) use declaration::{Declaration, declare_cluster};
 pub(super) use permissions::needs;
-#[expect(unused_imports, reason = "the brokers' SCRAM listener asks for it")]
 pub(crate) use scram::scram_password;
+pub(crate) use tags::of as tags_of;
 pub(crate) use topics::{
     Change, Configs, Content, Fault, View, brokers, change, create_topic, delete_topic, in_force, is_there, replica,
     topic, topics,
 };
+pub(crate) use versions::{Release, release_of};
 
 use std::cmp::Reverse;
 use std::io;

@@ -35,6 +35,7 @@ mod sasl;
 mod versions;
 
 use caller::Caller;
+use rights::Rights;
 use sasl::Login;
 
 /// `socket.request.max.bytes` of Kafka's brokers.
@@ -102,7 +103,16 @@ impl Entrance {
         match self {
             Self::Plaintext => session(Caller::Anonymous).converse(stream).await,
             Self::Tls(acceptor) => {
-                let stream = acceptor.accept(stream).await?;
+                let stream = match acceptor.accept(stream).await {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        // What isn't about the handshake is a client that went away.
+                        if error.kind() == io::ErrorKind::InvalidData {
+                            session(Caller::Anonymous).note("TLS handshake", String::new(), error.to_string(), None);
+                        }
+                        return Err(error);
+                    }
+                };
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let name = certificate.and_then(|certificate| authority::common_name(certificate));
                 session(name.map_or(Caller::Anonymous, Caller::Certificate)).converse(stream).await
@@ -147,8 +157,14 @@ impl Session {
         let key = i16::from_be_bytes([peeked[0], peeked[1]]);
         let version = i16::from_be_bytes([peeked[2], peeked[3]]);
         let key = ApiKey::try_from(key).map_err(|()| nonsense())?;
-        let is_supported = versions::supports(key, version);
-        if (!is_supported && key != ApiKey::ApiVersions) || !self.login.admits(key) {
+        let release = kafka::release_of(&self.broker.cluster);
+        let is_supported = versions::supports(release, key, version);
+        if !is_supported && key != ApiKey::ApiVersions {
+            return Err(nonsense());
+        }
+        if !self.login.admits(key) {
+            let why = "It has not logged in, or its session is over.".to_owned();
+            self.note(&format!("{key:?}"), String::new(), why, None);
             return Err(nonsense());
         }
         let header_version = key.request_header_version(version);
@@ -159,43 +175,68 @@ impl Session {
             // Kafka answers a version that it doesn't know in the oldest one.
             ApiKey::ApiVersions if !is_supported => {
                 let mut reply = Reply::new(key, 0, header.correlation_id)?;
-                let versions = versions::told().with_error_code(ResponseError::UnsupportedVersion.code());
+                let versions = versions::told(release).with_error_code(ResponseError::UnsupportedVersion.code());
                 reply.body(&versions)?;
                 return Ok(Some(reply.finish()));
             }
-            ApiKey::ApiVersions => reply.body(&versions::told())?,
+            ApiKey::ApiVersions => reply.body(&versions::told(release))?,
             ApiKey::SaslHandshake => reply.body(&self.sasl_handshake(&read(frame, version)?))?,
             ApiKey::SaslAuthenticate => reply.body(&self.sasl_authenticate(&read(frame, version)?))?,
-            ApiKey::Produce => match self.produce(read(frame, version)?) {
-                Some(response) => reply.body(&response)?,
-                None => return Ok(None),
-            },
-            ApiKey::Fetch => reply.body(&self.fetch(read(frame, version)?).await)?,
-            ApiKey::ListOffsets => reply.body(&self.list_offsets(&read(frame, version)?))?,
-            ApiKey::OffsetForLeaderEpoch => reply.body(&self.offset_for_leader_epoch(&read(frame, version)?))?,
-            ApiKey::InitProducerId => reply.body(&self.init_producer_id(&read(frame, version)?))?,
-            ApiKey::Metadata => reply.body(&self.metadata(&read(frame, version)?, version))?,
-            ApiKey::DescribeCluster => reply.body(&self.describe_cluster())?,
-            ApiKey::FindCoordinator => reply.body(&self.find_coordinator(&read(frame, version)?, version))?,
-            ApiKey::CreateTopics => reply.body(&self.create_topics(&read(frame, version)?))?,
-            ApiKey::DeleteTopics => reply.body(&self.delete_topics(read(frame, version)?))?,
-            ApiKey::CreatePartitions => reply.body(&self.create_partitions(&read(frame, version)?))?,
-            ApiKey::DescribeConfigs => reply.body(&self.describe_configs(&read(frame, version)?))?,
-            ApiKey::AlterConfigs => reply.body(&self.alter_configs(&read(frame, version)?))?,
-            ApiKey::IncrementalAlterConfigs => reply.body(&self.incremental_alter_configs(&read(frame, version)?))?,
-            ApiKey::JoinGroup => reply.body(&self.join_group(read(frame, version)?, version, client).await)?,
-            ApiKey::SyncGroup => reply.body(&self.sync_group(read(frame, version)?).await)?,
-            ApiKey::Heartbeat => reply.body(&self.heartbeat(&read(frame, version)?))?,
-            ApiKey::LeaveGroup => reply.body(&self.leave_group(read(frame, version)?, version))?,
-            ApiKey::DescribeGroups => reply.body(&self.describe_groups(&read(frame, version)?))?,
-            ApiKey::ListGroups => reply.body(&self.list_groups(&read(frame, version)?))?,
-            ApiKey::DeleteGroups => reply.body(&self.delete_groups(&read(frame, version)?))?,
-            ApiKey::OffsetCommit => reply.body(&self.offset_commit(&read(frame, version)?))?,
-            ApiKey::OffsetFetch => reply.body(&self.offset_fetch(&read(frame, version)?, version))?,
-            ApiKey::OffsetDelete => reply.body(&self.offset_delete(&read(frame, version)?))?,
-            _ => return Err(nonsense()),
+            _ => {
+                let rights = self.rights(key);
+                if !self.serve(key, frame, client, &rights, &mut reply).await? {
+                    return Ok(None);
+                }
+            }
         }
         Ok(Some(reply.finish()))
+    }
+
+    /// Does what a request of somebody who is known asks for. False where there is to be no reply.
+    async fn serve(
+        &self,
+        key: ApiKey,
+        frame: Bytes,
+        client: &str,
+        rights: &Rights<'_>,
+        reply: &mut Reply,
+    ) -> io::Result<bool> {
+        let version = reply.version;
+        match key {
+            ApiKey::Produce => match self.produce(read(frame, version)?, rights) {
+                Some(response) => reply.body(&response)?,
+                None => return Ok(false),
+            },
+            ApiKey::Fetch => reply.body(&self.fetch(read(frame, version)?, rights).await)?,
+            ApiKey::ListOffsets => reply.body(&self.list_offsets(&read(frame, version)?, rights))?,
+            ApiKey::OffsetForLeaderEpoch => {
+                reply.body(&self.offset_for_leader_epoch(&read(frame, version)?, rights))?;
+            }
+            ApiKey::InitProducerId => reply.body(&self.init_producer_id(&read(frame, version)?, rights))?,
+            ApiKey::Metadata => reply.body(&self.metadata(&read(frame, version)?, version, rights))?,
+            ApiKey::DescribeCluster => reply.body(&self.describe_cluster(rights))?,
+            ApiKey::FindCoordinator => reply.body(&self.find_coordinator(&read(frame, version)?, version, rights))?,
+            ApiKey::CreateTopics => reply.body(&self.create_topics(&read(frame, version)?, rights))?,
+            ApiKey::DeleteTopics => reply.body(&self.delete_topics(read(frame, version)?, rights))?,
+            ApiKey::CreatePartitions => reply.body(&self.create_partitions(&read(frame, version)?, rights))?,
+            ApiKey::DescribeConfigs => reply.body(&self.describe_configs(&read(frame, version)?, rights))?,
+            ApiKey::AlterConfigs => reply.body(&self.alter_configs(&read(frame, version)?, rights))?,
+            ApiKey::IncrementalAlterConfigs => {
+                reply.body(&self.incremental_alter_configs(&read(frame, version)?, rights))?;
+            }
+            ApiKey::JoinGroup => reply.body(&self.join_group(read(frame, version)?, version, client, rights).await)?,
+            ApiKey::SyncGroup => reply.body(&self.sync_group(read(frame, version)?, rights).await)?,
+            ApiKey::Heartbeat => reply.body(&self.heartbeat(&read(frame, version)?, rights))?,
+            ApiKey::LeaveGroup => reply.body(&self.leave_group(read(frame, version)?, version, rights))?,
+            ApiKey::DescribeGroups => reply.body(&self.describe_groups(&read(frame, version)?, rights))?,
+            ApiKey::ListGroups => reply.body(&self.list_groups(&read(frame, version)?, rights))?,
+            ApiKey::DeleteGroups => reply.body(&self.delete_groups(&read(frame, version)?, rights))?,
+            ApiKey::OffsetCommit => reply.body(&self.offset_commit(&read(frame, version)?, rights))?,
+            ApiKey::OffsetFetch => reply.body(&self.offset_fetch(&read(frame, version)?, version, rights))?,
+            ApiKey::OffsetDelete => reply.body(&self.offset_delete(&read(frame, version)?, rights))?,
+            _ => return Err(nonsense()),
+        }
+        Ok(true)
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Cluster {
     pub(super) gone: Option<Millis>,
     /// What `currentVersion` says.
     pub(crate) version: String,
-    pub(crate) tags: Tags,
+    pub(super) tags: Tags,
     pub(crate) kind: Kind,
     /// A change that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -47,7 +47,6 @@ impl Credentials {
 }
 
 /// The password that the secrets of a cluster give for a user at present.
-#[cfg_attr(not(test), expect(dead_code, reason = "the brokers' SCRAM listener asks for it"))]
 pub(crate) fn scram_password(world: &World, cluster: &Cluster, user: &str) -> Option<String> {
     world.store.read(|transaction| {
         let arns = transaction.list::<Value>(&table(cluster)).into_iter().map(|(arn, _)| arn);

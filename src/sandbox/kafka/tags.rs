@@ -2,13 +2,19 @@
 
 use serde_json::json;
 
-use super::clusters::{self, TABLE};
+use super::clusters::{self, Cluster, TABLE};
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::shape::{Member, Shape, check, required};
-use crate::sandbox::rest_json::{check_tags, path_value, tag_keys, tags_of};
+use crate::sandbox::rest_json::{Tags, check_tags, path_value, tag_keys, tags_of};
 use crate::sandbox::world::World;
 
 const TAG: &[Member] = &[required("tags", Shape::Map)];
+
+/// The tags that a cluster has now; none where it is gone.
+pub(crate) fn of(world: &World, cluster: &Cluster) -> Tags {
+    let found = world.store.read(|transaction| clusters::find(transaction, &cluster.arn));
+    found.map(|(cluster, _)| cluster.tags).unwrap_or_default()
+}
 
 pub(super) fn tag(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
     let request = call.json()?;

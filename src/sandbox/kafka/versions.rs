@@ -2,8 +2,12 @@
 
 use serde_json::json;
 
+use super::clusters::{Cluster, Kind};
 use crate::sandbox::call::{Call, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
+
+/// A release of Kafka: major and minor version.
+pub(crate) type Release = (u32, u32);
 
 const ACTIVE: &str = "ACTIVE";
 const DEPRECATED: &str = "DEPRECATED";
@@ -52,8 +56,16 @@ pub(super) fn is_kraft(version: &str) -> bool {
     version.ends_with(".kraft") || release(version) >= (3, 7)
 }
 
+/// The release that a cluster runs. That of MSK Serverless isn't told; its brokers know what 2.8 brought.
+pub(crate) fn release_of(cluster: &Cluster) -> Release {
+    match &cluster.kind {
+        Kind::Provisioned { kafka_version, .. } => release(kafka_version),
+        Kind::Serverless { .. } => (2, 8),
+    }
+}
+
 /// Major and minor version; zeros where the text has none.
-fn release(version: &str) -> (u32, u32) {
+fn release(version: &str) -> Release {
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

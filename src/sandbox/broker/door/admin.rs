@@ -12,6 +12,7 @@ use kafka_protocol::messages::{
 };
 
 use super::configs::{DYNAMIC_TOPIC, SERVER_DEFAULT};
+use super::rights::{Action, Rights};
 use super::{Session, text};
 use crate::sandbox::kafka::{self, Change, Content, Fault};
 use crate::sandbox::world::now;
@@ -52,7 +53,7 @@ impl Session {
         }
     }
 
-    pub(super) fn create_topics(&self, request: &CreateTopicsRequest) -> CreateTopicsResponse {
+    pub(super) fn create_topics(&self, request: &CreateTopicsRequest, rights: &Rights<'_>) -> CreateTopicsResponse {
         let results = request.topics.iter().map(|topic| {
             let result = CreatableTopicResult::default().with_name(topic.name.clone());
             // What a topic that isn't there has for numbers.
@@ -68,6 +69,9 @@ impl Session {
             if twice {
                 return refused(ResponseError::InvalidRequest, "Duplicate topic name.");
             }
+            if let Err(error) = rights.check(Action::CreateTopic, &topic.name) {
+                return refused(error, "Authorization failed.");
+            }
             let content = match content(topic) {
                 Ok(content) => content,
                 Err(error) => return refused(error, "Replica assignments can't be chosen; leave them out."),
@@ -81,8 +85,16 @@ impl Session {
                 return refused(fault.error, &fault.message);
             }
             let id = kafka::topic(&self.world, cluster, &topic.name).map(|view| view.id).unwrap_or_default();
+            let result = result.with_topic_id(if request.validate_only { uuid::Uuid::nil() } else { id });
+            // Who may create a topic may still not see what it is like.
+            if !rights.has(Action::DescribeTopicDynamicConfiguration, &topic.name) {
+                return result
+                    .with_topic_config_error_code(ResponseError::TopicAuthorizationFailed.code())
+                    .with_num_partitions(-1)
+                    .with_replication_factor(-1)
+                    .with_configs(Some(Vec::new()));
+            }
             result
-                .with_topic_id(if request.validate_only { uuid::Uuid::nil() } else { id })
                 .with_num_partitions(content.partitions as i32)
                 .with_replication_factor(content.replication as i16)
                 .with_configs(Some(told(&content)))
@@ -90,11 +102,14 @@ impl Session {
         CreateTopicsResponse::default().with_topics(results.collect())
     }
 
-    pub(super) fn delete_topics(&self, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+    pub(super) fn delete_topics(&self, request: DeleteTopicsRequest, rights: &Rights<'_>) -> DeleteTopicsResponse {
         let delete = |name: TopicName| {
-            let deleted = kafka::delete_topic(&self.world, &self.broker.cluster, &name, now());
-            let result = DeletableTopicResult::default().with_name(Some(name));
-            match deleted {
+            let may = rights.check(Action::DeleteTopic, &name);
+            let result = DeletableTopicResult::default().with_name(Some(name.clone()));
+            if let Err(error) = may {
+                return result.with_error_code(error.code()).with_error_message(Some(text(&error.to_string())));
+            }
+            match kafka::delete_topic(&self.world, &self.broker.cluster, &name, now()) {
                 Ok(()) => result,
                 Err(fault) => result.with_error_code(fault.error.code()).with_error_message(Some(text(&fault.message))),
             }
@@ -102,9 +117,16 @@ impl Session {
         DeleteTopicsResponse::default().with_responses(request.topic_names.into_iter().map(delete).collect())
     }
 
-    pub(super) fn create_partitions(&self, request: &CreatePartitionsRequest) -> CreatePartitionsResponse {
+    pub(super) fn create_partitions(
+        &self,
+        request: &CreatePartitionsRequest,
+        rights: &Rights<'_>,
+    ) -> CreatePartitionsResponse {
         let grow = |topic: &CreatePartitionsTopic| {
             let result = CreatePartitionsTopicResult::default().with_name(topic.name.clone());
+            if let Err(error) = rights.check(Action::AlterTopic, &topic.name) {
+                return result.with_error_code(error.code()).with_error_message(Some(text(&error.to_string())));
+            }
             if topic.assignments.as_ref().is_some_and(|assignments| !assignments.is_empty()) {
                 return result
                     .with_error_code(ResponseError::InvalidReplicaAssignment.code())

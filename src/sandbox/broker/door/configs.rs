@@ -17,6 +17,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use super::rights::{Action, Rights};
 use super::{Session, text};
 use crate::sandbox::kafka::{self, Change, Configs, Fault};
 use crate::sandbox::world::now;
@@ -41,7 +42,11 @@ type Values = Vec<(String, Option<String>)>;
 type Outcome = Result<(), (ResponseError, String)>;
 
 impl Session {
-    pub(super) fn describe_configs(&self, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+    pub(super) fn describe_configs(
+        &self,
+        request: &DescribeConfigsRequest,
+        rights: &Rights<'_>,
+    ) -> DescribeConfigsResponse {
         let describe = |resource: &DescribeConfigsResource| {
             let result = DescribeConfigsResult::default()
                 .with_resource_type(resource.resource_type)
@@ -49,12 +54,17 @@ impl Session {
             let refused = |error: ResponseError, message: &str| {
                 result.clone().with_error_code(error.code()).with_error_message(Some(text(message)))
             };
-            match resource.resource_type {
-                BROKER => return result,
-                TOPIC => {}
+            let may = match resource.resource_type {
+                BROKER => rights.check_cluster(Action::DescribeClusterDynamicConfiguration),
+                TOPIC => rights.check(Action::DescribeTopicDynamicConfiguration, &resource.resource_name),
                 _ => {
                     return refused(ResponseError::InvalidRequest, "Only topics and brokers have configurations here.");
                 }
+            };
+            match may {
+                Err(error) => return refused(error, &error.to_string()),
+                Ok(()) if resource.resource_type == BROKER => return result,
+                Ok(()) => {}
             }
             let Some(view) = kafka::topic(&self.world, &self.broker.cluster, &resource.resource_name) else {
                 return refused(
@@ -73,7 +83,7 @@ impl Session {
         DescribeConfigsResponse::default().with_results(request.resources.iter().map(describe).collect())
     }
 
-    pub(super) fn alter_configs(&self, request: &AlterConfigsRequest) -> AlterConfigsResponse {
+    pub(super) fn alter_configs(&self, request: &AlterConfigsRequest, rights: &Rights<'_>) -> AlterConfigsResponse {
         let responses = request.resources.iter().map(|resource| {
             let configs: Configs = resource
                 .configs
@@ -81,7 +91,8 @@ impl Session {
                 .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())))
                 .collect();
             let change = Change::Reconfigure(configs);
-            let outcome = self.alter(resource.resource_type, &resource.resource_name, change, request.validate_only);
+            let outcome = alterable(resource.resource_type, &resource.resource_name, rights)
+                .and_then(|()| self.alter(&resource.resource_name, change, request.validate_only));
             let (code, message) = told_outcome(outcome);
             Altered::default()
                 .with_error_code(code)
@@ -95,12 +106,13 @@ impl Session {
     pub(super) fn incremental_alter_configs(
         &self,
         request: &IncrementalAlterConfigsRequest,
+        rights: &Rights<'_>,
     ) -> IncrementalAlterConfigsResponse {
         let responses = request.resources.iter().map(|resource| {
-            let outcome = self.values(&resource.resource_name, &resource.configs).and_then(|values| {
-                let change = Change::Configure(values);
-                self.alter(resource.resource_type, &resource.resource_name, change, request.validate_only)
-            });
+            let name = &resource.resource_name;
+            let outcome = alterable(resource.resource_type, name, rights)
+                .and_then(|()| self.values(name, &resource.configs))
+                .and_then(|values| self.alter(name, Change::Configure(values), request.validate_only));
             let (code, message) = told_outcome(outcome);
             AlterConfigsResourceResponse::default()
                 .with_error_code(code)
@@ -111,11 +123,7 @@ impl Session {
         IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
     }
 
-    fn alter(&self, kind: i8, name: &str, change: Change, only_try: bool) -> Outcome {
-        if kind != TOPIC {
-            let message = "Only the configurations of topics can be changed here.";
-            return Err((ResponseError::InvalidRequest, message.to_owned()));
-        }
+    fn alter(&self, name: &str, change: Change, only_try: bool) -> Outcome {
         self.attempt(only_try, |transaction| kafka::change(transaction, &self.broker.cluster, name, change, now()))
             .map_err(|Fault { error, message, .. }| (error, message))
     }
@@ -154,6 +162,15 @@ impl Session {
         }
         Ok(values.into_iter().collect())
     }
+}
+
+/// Sees that the configurations of something may be changed.
+fn alterable(kind: i8, name: &str, rights: &Rights<'_>) -> Outcome {
+    if kind != TOPIC {
+        let message = "Only the configurations of topics can be changed here.";
+        return Err((ResponseError::InvalidRequest, message.to_owned()));
+    }
+    rights.check(Action::AlterTopicDynamicConfiguration, name).map_err(|error| (error, error.to_string()))
 }
 
 fn told_outcome(outcome: Outcome) -> (i16, Option<StrBytes>) {

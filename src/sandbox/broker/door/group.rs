@@ -16,6 +16,7 @@ use kafka_protocol::messages::{
     ListGroupsRequest, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
 };
 
+use super::rights::{Action, Rights};
 use super::{Session, code, text};
 use crate::sandbox::broker::groups::{Group, Joining, NotJoined, Shared};
 use crate::sandbox::broker::offsets;
@@ -27,8 +28,9 @@ const SEVERAL_LEAVE: i16 = 3;
 const NOT_ASKED: i32 = i32::MIN;
 
 impl Session {
-    /// A group that this broker coordinates.
-    fn group(&self, group: &str) -> Result<Arc<Shared>, ResponseError> {
+    /// A group that this broker coordinates, for a member.
+    fn group(&self, group: &str, rights: &Rights<'_>) -> Result<Arc<Shared>, ResponseError> {
+        rights.check(Action::AlterGroup, group)?;
         self.coordinates(group)?;
         Ok(self.world.groups.get(&self.broker.cluster.arn, group))
     }
@@ -44,7 +46,13 @@ impl Session {
         }
     }
 
-    pub(super) async fn join_group(&self, request: JoinGroupRequest, version: i16, client: &str) -> JoinGroupResponse {
+    pub(super) async fn join_group(
+        &self,
+        request: JoinGroupRequest,
+        version: i16,
+        client: &str,
+        rights: &Rights<'_>,
+    ) -> JoinGroupResponse {
         let joining = Joining {
             member: request.member_id.to_string(),
             instance: request.group_instance_id.as_ref().map(ToString::to_string),
@@ -60,7 +68,7 @@ impl Session {
                 .collect(),
             asks_back: version >= ASKS_BACK,
         };
-        let joined = match self.group(&request.group_id) {
+        let joined = match self.group(&request.group_id, rights) {
             Ok(group) => group.join(joining).await,
             Err(error) => Err(error.into()),
         };
@@ -81,10 +89,10 @@ impl Session {
         }
     }
 
-    pub(super) async fn sync_group(&self, request: SyncGroupRequest) -> SyncGroupResponse {
+    pub(super) async fn sync_group(&self, request: SyncGroupRequest, rights: &Rights<'_>) -> SyncGroupResponse {
         let assignments: Vec<(String, Bytes)> =
             request.assignments.into_iter().map(|each| (each.member_id.to_string(), each.assignment)).collect();
-        let assigned = match self.group(&request.group_id) {
+        let assigned = match self.group(&request.group_id, rights) {
             Ok(group) => {
                 let instance = request.group_instance_id.as_deref();
                 group.sync(&request.member_id, instance, request.generation_id, assignments).await
@@ -100,19 +108,24 @@ impl Session {
         }
     }
 
-    pub(super) fn heartbeat(&self, request: &HeartbeatRequest) -> HeartbeatResponse {
+    pub(super) fn heartbeat(&self, request: &HeartbeatRequest, rights: &Rights<'_>) -> HeartbeatResponse {
         let beat = |group: Arc<Shared>| {
             group.change(|group, now| {
                 group.fence(&request.member_id, request.group_instance_id.as_deref())?;
                 group.heartbeat(&request.member_id, request.generation_id, now)
             })
         };
-        let outcome = self.group(&request.group_id).and_then(beat);
+        let outcome = self.group(&request.group_id, rights).and_then(beat);
         HeartbeatResponse::default().with_error_code(code(&outcome))
     }
 
-    pub(super) fn leave_group(&self, request: LeaveGroupRequest, version: i16) -> LeaveGroupResponse {
-        let group = match self.group(&request.group_id) {
+    pub(super) fn leave_group(
+        &self,
+        request: LeaveGroupRequest,
+        version: i16,
+        rights: &Rights<'_>,
+    ) -> LeaveGroupResponse {
+        let group = match self.group(&request.group_id, rights) {
             Ok(group) => group,
             Err(error) => return LeaveGroupResponse::default().with_error_code(error.code()),
         };
@@ -130,10 +143,15 @@ impl Session {
         LeaveGroupResponse::default().with_members(members.collect())
     }
 
-    pub(super) fn describe_groups(&self, request: &DescribeGroupsRequest) -> DescribeGroupsResponse {
+    pub(super) fn describe_groups(
+        &self,
+        request: &DescribeGroupsRequest,
+        rights: &Rights<'_>,
+    ) -> DescribeGroupsResponse {
         let describe = |id: &GroupId| {
             let described = DescribedGroup::default().with_group_id(id.clone()).with_authorized_operations(NOT_ASKED);
-            if let Err(error) = self.coordinates(id) {
+            let may = rights.check(Action::DescribeGroup, id).and_then(|()| self.coordinates(id));
+            if let Err(error) = may {
                 return described.with_error_code(error.code());
             }
             let cluster = &self.broker.cluster;
@@ -150,12 +168,15 @@ impl Session {
         DescribeGroupsResponse::default().with_groups(request.groups.iter().map(describe).collect())
     }
 
-    pub(super) fn list_groups(&self, request: &ListGroupsRequest) -> ListGroupsResponse {
+    pub(super) fn list_groups(&self, request: &ListGroupsRequest, rights: &Rights<'_>) -> ListGroupsResponse {
         let cluster = &self.broker.cluster;
         let mut names = offsets::groups(&self.world, cluster);
         names.extend(self.world.groups.names(&cluster.arn));
         // A client asks every broker, each of which tells the groups that it coordinates.
         let ours = names.into_iter().filter(|name| self.coordinates(name).is_ok());
+        // Who may see the cluster sees all of its groups.
+        let sees_all = rights.has(Action::DescribeCluster, "");
+        let ours = ours.filter(|name| sees_all || rights.has(Action::DescribeGroup, name));
         let groups = ours.map(|name| {
             let (state, kind) = match self.world.groups.find(&cluster.arn, &name) {
                 Some(group) => group.look(|group| (group.label(), group.protocol_type().to_owned())),
@@ -173,9 +194,9 @@ impl Session {
         ListGroupsResponse::default().with_groups(groups.filter(wanted).collect())
     }
 
-    pub(super) fn delete_groups(&self, request: &DeleteGroupsRequest) -> DeleteGroupsResponse {
+    pub(super) fn delete_groups(&self, request: &DeleteGroupsRequest, rights: &Rights<'_>) -> DeleteGroupsResponse {
         let delete = |id: &GroupId| {
-            let outcome = self.delete_group(id);
+            let outcome = rights.check(Action::DeleteGroup, id).and_then(|()| self.delete_group(id));
             DeletableGroupResult::default().with_group_id(id.clone()).with_error_code(code(&outcome))
         };
         DeleteGroupsResponse::default().with_results(request.groups_names.iter().map(delete).collect())

@@ -12,6 +12,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use super::rights::{Action, Rights};
 use super::{Session, text};
 use crate::sandbox::kafka::{self, BrokerAddress, View};
 
@@ -22,13 +23,19 @@ const GROUP: i8 = 0;
 const HOST: &str = "127.0.0.1";
 
 impl Session {
-    pub(super) fn metadata(&self, request: &MetadataRequest, version: i16) -> MetadataResponse {
+    pub(super) fn metadata(&self, request: &MetadataRequest, version: i16, rights: &Rights<'_>) -> MetadataResponse {
         let cluster = &self.broker.cluster;
         // In version 0 an empty list asked for all topics, and only since then no list does.
         let asked = request.topics.as_ref().filter(|topics| version > 0 || !topics.is_empty());
         let topics: Vec<MetadataResponseTopic> = match asked {
-            None => kafka::topics(&self.world, cluster).iter().map(|(name, view)| self.told(name, view)).collect(),
-            Some(asked) => asked.iter().map(|topic| self.look_up(topic.name.as_ref(), topic.topic_id)).collect(),
+            None => {
+                let topics = kafka::topics(&self.world, cluster);
+                let seen = topics.iter().filter(|(name, _)| rights.has(Action::DescribeTopic, name));
+                seen.map(|(name, view)| self.told(name, view)).collect()
+            }
+            Some(asked) => {
+                asked.iter().map(|topic| self.look_up(topic.name.as_ref(), topic.topic_id, rights)).collect()
+            }
         };
         let brokers = self.broker.brokers.iter().map(|broker| {
             MetadataResponseBroker::default()
@@ -44,26 +51,28 @@ impl Session {
             .with_cluster_authorized_operations(NOT_ASKED)
     }
 
-    fn look_up(&self, name: Option<&TopicName>, id: uuid::Uuid) -> MetadataResponseTopic {
+    fn look_up(&self, name: Option<&TopicName>, id: uuid::Uuid, rights: &Rights<'_>) -> MetadataResponseTopic {
         let cluster = &self.broker.cluster;
-        let (found, missing) = match name {
-            Some(name) => {
+        let found = match name {
+            Some(name) => rights.check(Action::DescribeTopic, name).and_then(|()| {
                 let view = kafka::topic(&self.world, cluster, name).map(|view| (name.to_string(), view));
-                (view, ResponseError::UnknownTopicOrPartition)
-            }
+                view.ok_or(ResponseError::UnknownTopicOrPartition)
+            }),
+            // Who may not see the topic doesn't learn that there is one of that id.
             None => {
                 let mut topics = kafka::topics(&self.world, cluster).into_iter();
-                (topics.find(|(_, view)| view.id == id), ResponseError::UnknownTopicId)
+                let topic = topics.find(|(_, view)| view.id == id);
+                topic.filter(|(name, _)| rights.has(Action::DescribeTopic, name)).ok_or(ResponseError::UnknownTopicId)
             }
         };
-        let Some((name, view)) = found else {
-            return MetadataResponseTopic::default()
-                .with_error_code(missing.code())
+        match found {
+            Ok((name, view)) => self.told(&name, &view),
+            Err(error) => MetadataResponseTopic::default()
+                .with_error_code(error.code())
                 .with_name(name.cloned())
                 .with_topic_id(id)
-                .with_topic_authorized_operations(NOT_ASKED);
-        };
-        self.told(&name, &view)
+                .with_topic_authorized_operations(NOT_ASKED),
+        }
     }
 
     fn told(&self, name: &str, view: &View) -> MetadataResponseTopic {
@@ -87,7 +96,13 @@ impl Session {
             .with_topic_authorized_operations(NOT_ASKED)
     }
 
-    pub(super) fn describe_cluster(&self) -> DescribeClusterResponse {
+    pub(super) fn describe_cluster(&self, rights: &Rights<'_>) -> DescribeClusterResponse {
+        if let Err(error) = rights.check_cluster(Action::DescribeCluster) {
+            return DescribeClusterResponse::default()
+                .with_error_code(error.code())
+                .with_error_message(Some(text(&error.to_string())))
+                .with_cluster_authorized_operations(NOT_ASKED);
+        }
         let brokers = self.broker.brokers.iter().map(|broker| {
             DescribeClusterBroker::default()
                 .with_broker_id(BrokerId(broker.id))
@@ -107,13 +122,21 @@ impl Session {
         brokers.get(crc32c::crc32c(group.as_bytes()) as usize % brokers.len().max(1))
     }
 
-    pub(super) fn find_coordinator(&self, request: &FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
+    pub(super) fn find_coordinator(
+        &self,
+        request: &FindCoordinatorRequest,
+        version: i16,
+        rights: &Rights<'_>,
+    ) -> FindCoordinatorResponse {
         const ONE_BY_ONE: i16 = 3;
-        let refused = (request.key_type != GROUP).then_some(ResponseError::TransactionalIdAuthorizationFailed);
         let told = |key: &StrBytes| {
-            let found = match refused {
-                Some(refusal) => Err(refusal),
-                None => self.coordinator(key).ok_or(ResponseError::CoordinatorNotAvailable),
+            let found = if request.key_type == GROUP {
+                let may = rights.check(Action::DescribeGroup, key);
+                may.and_then(|()| self.coordinator(key).ok_or(ResponseError::CoordinatorNotAvailable))
+            } else {
+                // There are no transactions, whoever asks.
+                let may = rights.check(Action::DescribeTransactionalId, key);
+                may.and(Err(ResponseError::TransactionalIdAuthorizationFailed))
             };
             let coordinator = Coordinator::default().with_key(key.clone());
             match found {

@@ -16,6 +16,7 @@ use kafka_protocol::messages::{
     OffsetFetchResponse, TopicName,
 };
 
+use super::rights::{Action, Rights};
 use super::{Session, code, text};
 use crate::sandbox::broker::offsets::{self, Committed, TopicPartition};
 use crate::sandbox::kafka;
@@ -26,9 +27,9 @@ const LARGEST_METADATA: usize = 4096;
 const SEVERAL_GROUPS: i16 = 8;
 
 impl Session {
-    pub(super) fn offset_commit(&self, request: &OffsetCommitRequest) -> OffsetCommitResponse {
+    pub(super) fn offset_commit(&self, request: &OffsetCommitRequest, rights: &Rights<'_>) -> OffsetCommitResponse {
         let group = request.group_id.as_str();
-        let may = self.coordinates(group).and_then(|()| {
+        let may = rights.check(Action::AlterGroup, group).and_then(|()| self.coordinates(group)).and_then(|()| {
             let shared = self.world.groups.get(&self.broker.cluster.arn, group);
             let (id, generation) = (&request.member_id, request.generation_id_or_member_epoch);
             shared.change(|group, now| {
@@ -39,6 +40,7 @@ impl Session {
         let mut kept: Vec<(TopicPartition, Committed)> = Vec::new();
         let mut outcomes: Vec<(TopicName, i32, Result<(), ResponseError>)> = Vec::new();
         for topic in &request.topics {
+            let may = may.and_then(|()| rights.check(Action::ReadData, &topic.name));
             let view = kafka::topic(&self.world, &self.broker.cluster, &topic.name);
             let partitions = view.map_or(0, |view| view.content.partitions);
             for partition in &topic.partitions {
@@ -67,22 +69,29 @@ impl Session {
         OffsetCommitResponse::default().with_topics(topics.collect())
     }
 
-    pub(super) fn offset_fetch(&self, request: &OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
+    pub(super) fn offset_fetch(
+        &self,
+        request: &OffsetFetchRequest,
+        version: i16,
+        rights: &Rights<'_>,
+    ) -> OffsetFetchResponse {
         if version >= SEVERAL_GROUPS {
-            let groups = request.groups.iter().map(|group| self.offsets_of(group));
+            let groups = request.groups.iter().map(|group| self.offsets_of(group, rights));
             return OffsetFetchResponse::default().with_groups(groups.collect());
         }
-        if let Err(error) = self.coordinates(&request.group_id) {
+        let may = rights.check(Action::DescribeGroup, &request.group_id);
+        if let Err(error) = may.and_then(|()| self.coordinates(&request.group_id)) {
             return OffsetFetchResponse::default().with_error_code(error.code());
         }
         let committed = offsets::committed(&self.world, &self.broker.cluster, &request.group_id);
         let asked = request.topics.as_ref().map(|topics| {
             topics.iter().map(|topic| (topic.name.to_string(), topic.partition_indexes.clone())).collect()
         });
-        let topics = by_topic(&committed, asked).into_iter().map(|(name, partitions)| {
+        let topics = seen(&committed, asked, rights).into_iter().map(|(name, error_code, partitions)| {
             let partitions = partitions.into_iter().map(|(index, committed)| {
                 OffsetFetchResponsePartition::default()
                     .with_partition_index(index)
+                    .with_error_code(error_code)
                     .with_committed_offset(committed.map_or(-1, |committed| committed.offset))
                     .with_committed_leader_epoch(-1)
                     .with_metadata(Some(metadata(committed)))
@@ -92,19 +101,21 @@ impl Session {
         OffsetFetchResponse::default().with_topics(topics.collect())
     }
 
-    fn offsets_of(&self, group: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+    fn offsets_of(&self, group: &OffsetFetchRequestGroup, rights: &Rights<'_>) -> OffsetFetchResponseGroup {
         let response = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
-        if let Err(error) = self.coordinates(&group.group_id) {
+        let may = rights.check(Action::DescribeGroup, &group.group_id);
+        if let Err(error) = may.and_then(|()| self.coordinates(&group.group_id)) {
             return response.with_error_code(error.code());
         }
         let committed = offsets::committed(&self.world, &self.broker.cluster, &group.group_id);
         let asked = group.topics.as_ref().map(|topics| {
             topics.iter().map(|topic| (topic.name.to_string(), topic.partition_indexes.clone())).collect()
         });
-        let topics = by_topic(&committed, asked).into_iter().map(|(name, partitions)| {
+        let topics = seen(&committed, asked, rights).into_iter().map(|(name, error_code, partitions)| {
             let partitions = partitions.into_iter().map(|(index, committed)| {
                 OffsetFetchResponsePartitions::default()
                     .with_partition_index(index)
+                    .with_error_code(error_code)
                     .with_committed_offset(committed.map_or(-1, |committed| committed.offset))
                     .with_committed_leader_epoch(-1)
                     .with_metadata(Some(metadata(committed)))
@@ -114,9 +125,10 @@ impl Session {
         response.with_topics(topics.collect())
     }
 
-    pub(super) fn offset_delete(&self, request: &OffsetDeleteRequest) -> OffsetDeleteResponse {
+    pub(super) fn offset_delete(&self, request: &OffsetDeleteRequest, rights: &Rights<'_>) -> OffsetDeleteResponse {
         let cluster = &self.broker.cluster;
-        let may = self.coordinates(&request.group_id).and_then(|()| {
+        let may = rights.check(Action::DeleteGroup, &request.group_id);
+        let may = may.and_then(|()| self.coordinates(&request.group_id)).and_then(|()| {
             let alive = self.world.groups.find(&cluster.arn, &request.group_id);
             let is_empty = alive.is_none_or(|group| group.change(|group, _| group.is_empty()));
             if is_empty { Ok(()) } else { Err(ResponseError::NonEmptyGroup) }
@@ -124,19 +136,23 @@ impl Session {
         if let Err(error) = may {
             return OffsetDeleteResponse::default().with_error_code(error.code());
         }
+        let may: Vec<_> = request.topics.iter().map(|topic| rights.check(Action::ReadData, &topic.name)).collect();
         let gone: Vec<TopicPartition> = request
             .topics
             .iter()
-            .flat_map(|topic| topic.partitions.iter().map(|asked| (topic.name.to_string(), asked.partition_index)))
+            .zip(&may)
+            .filter(|(_, may)| may.is_ok())
+            .flat_map(|(topic, _)| topic.partitions.iter().map(|asked| (topic.name.to_string(), asked.partition_index)))
             .collect();
         if offsets::forget_partitions(&self.world, cluster, &request.group_id, &gone).is_err() {
             return OffsetDeleteResponse::default().with_error_code(ResponseError::KafkaStorageError.code());
         }
-        let topics = request.topics.iter().map(|topic| {
-            let partitions = topic
-                .partitions
-                .iter()
-                .map(|asked| OffsetDeleteResponsePartition::default().with_partition_index(asked.partition_index));
+        let topics = request.topics.iter().zip(&may).map(|(topic, may)| {
+            let partitions = topic.partitions.iter().map(|asked| {
+                OffsetDeleteResponsePartition::default()
+                    .with_partition_index(asked.partition_index)
+                    .with_error_code(code(may))
+            });
             OffsetDeleteResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
         });
         OffsetDeleteResponse::default().with_topics(topics.collect())
@@ -177,6 +193,23 @@ fn by_topic(
             topics.into_iter().collect()
         }
     }
+}
+
+/// The same with an error code for each topic: what may not be seen is refused where it was asked about, and left out of
+/// a list of all.
+fn seen<'a>(
+    committed: &'a BTreeMap<TopicPartition, Committed>,
+    asked: Option<Vec<(String, Vec<i32>)>>,
+    rights: &Rights<'_>,
+) -> Vec<(String, i16, Partitions<'a>)> {
+    let is_of_all = asked.is_none();
+    let topics = by_topic(committed, asked).into_iter();
+    let topics = topics.filter(|(topic, _)| !is_of_all || rights.has(Action::DescribeTopic, topic));
+    let told = topics.map(|(topic, partitions)| match rights.check(Action::DescribeTopic, &topic) {
+        Ok(()) => (topic, 0, partitions),
+        Err(error) => (topic, error.code(), partitions.into_iter().map(|(index, _)| (index, None)).collect()),
+    });
+    told.collect()
 }
 
 fn metadata(committed: Option<&Committed>) -> kafka_protocol::protocol::StrBytes {

@@ -19,6 +19,7 @@ use kafka_protocol::messages::{
 };
 use tokio::time::Instant;
 
+use super::rights::{Action, Rights};
 use super::{Session, code, text};
 use crate::sandbox::broker::{self, Partition};
 use crate::sandbox::kafka;
@@ -51,7 +52,7 @@ impl Session {
         if leader == self.broker.id { Ok(()) } else { Err(ResponseError::NotLeaderOrFollower) }
     }
 
-    pub(super) fn produce(&self, request: ProduceRequest) -> Option<ProduceResponse> {
+    pub(super) fn produce(&self, request: ProduceRequest, rights: &Rights<'_>) -> Option<ProduceResponse> {
         // 0: nobody waits for a reply.
         let is_answered = request.acks != 0;
         let refusal = match request.acks {
@@ -61,6 +62,7 @@ impl Session {
         };
         let responses = request.topic_data.into_iter().map(|topic| {
             let name = topic.name;
+            let refusal = refusal.or_else(|| rights.check(Action::WriteData, &name).err());
             let partitions = topic.partition_data.into_iter();
             let partitions = partitions.map(|data| self.produce_to(&name, data, refusal)).collect();
             TopicProduceResponse::default().with_name(name).with_partition_responses(partitions)
@@ -98,16 +100,17 @@ impl Session {
         broker::append_batch(&self.world, &self.broker.cluster, topic, index, batch)
     }
 
-    pub(super) async fn fetch(&self, request: FetchRequest) -> FetchResponse {
+    pub(super) async fn fetch(&self, request: FetchRequest, rights: &Rights<'_>) -> FetchResponse {
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
         let deadline = Instant::now() + wait;
         let most = usize::try_from(request.max_bytes).unwrap_or_default().min(LARGEST_FETCH);
         let wanted = usize::try_from(request.min_bytes).unwrap_or_default().min(most);
+        let may: Vec<_> = request.topics.iter().map(|topic| rights.check(Action::ReadData, &topic.topic)).collect();
         // Subscribed before looking, so that what is appended meanwhile isn't missed.
         let mut grown = self.world.logs.grown();
         loop {
             grown.mark_unchanged();
-            let fetched = Fetched::of(self, &request, most);
+            let fetched = Fetched::of(self, &request, &may, most);
             if fetched.bytes >= wanted || fetched.is_urgent || Instant::now() >= deadline {
                 return FetchResponse::default().with_responses(fetched.topics);
             }
@@ -115,16 +118,22 @@ impl Session {
         }
     }
 
-    pub(super) fn list_offsets(&self, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+    pub(super) fn list_offsets(&self, request: &ListOffsetsRequest, rights: &Rights<'_>) -> ListOffsetsResponse {
         let topics = request.topics.iter().map(|topic| {
-            let partitions = topic.partitions.iter().map(|asked| self.list_offset(&topic.name, asked)).collect();
+            let may = rights.check(Action::DescribeTopic, &topic.name);
+            let partitions = topic.partitions.iter().map(|asked| self.list_offset(&topic.name, asked, may)).collect();
             ListOffsetsTopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions)
         });
         ListOffsetsResponse::default().with_topics(topics.collect())
     }
 
-    fn list_offset(&self, topic: &str, asked: &ListOffsetsPartition) -> ListOffsetsPartitionResponse {
-        let found = self.led(topic, asked.partition_index).and_then(|partition| {
+    fn list_offset(
+        &self,
+        topic: &str,
+        asked: &ListOffsetsPartition,
+        may: Result<(), ResponseError>,
+    ) -> ListOffsetsPartitionResponse {
+        let found = may.and_then(|()| self.led(topic, asked.partition_index)).and_then(|partition| {
             let (first, next) = partition.range()?;
             match asked.timestamp {
                 LATEST => Ok((next, -1)),
@@ -145,16 +154,23 @@ impl Session {
     pub(super) fn offset_for_leader_epoch(
         &self,
         request: &OffsetForLeaderEpochRequest,
+        rights: &Rights<'_>,
     ) -> OffsetForLeaderEpochResponse {
         let topics = request.topics.iter().map(|topic| {
-            let partitions = topic.partitions.iter().map(|asked| self.end_of_epoch(&topic.topic, asked)).collect();
+            let may = rights.check(Action::DescribeTopic, &topic.topic);
+            let partitions = topic.partitions.iter().map(|asked| self.end_of_epoch(&topic.topic, asked, may)).collect();
             OffsetForLeaderTopicResult::default().with_topic(topic.topic.clone()).with_partitions(partitions)
         });
         OffsetForLeaderEpochResponse::default().with_topics(topics.collect())
     }
 
-    fn end_of_epoch(&self, topic: &str, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
-        let end = self.led(topic, asked.partition).and_then(|partition| Ok(partition.range()?.1));
+    fn end_of_epoch(
+        &self,
+        topic: &str,
+        asked: &OffsetForLeaderPartition,
+        may: Result<(), ResponseError>,
+    ) -> EpochEndOffset {
+        let end = may.and_then(|()| self.led(topic, asked.partition)).and_then(|partition| Ok(partition.range()?.1));
         let is_known = asked.leader_epoch == EPOCH && end.is_ok();
         EpochEndOffset::default()
             .with_error_code(code(&end))
@@ -163,7 +179,11 @@ impl Session {
             .with_end_offset(if is_known { end.unwrap_or(-1) } else { -1 })
     }
 
-    pub(super) fn init_producer_id(&self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
+    pub(super) fn init_producer_id(
+        &self,
+        request: &InitProducerIdRequest,
+        rights: &Rights<'_>,
+    ) -> InitProducerIdResponse {
         let refused = |error: ResponseError| {
             InitProducerIdResponse::default()
                 .with_error_code(error.code())
@@ -172,6 +192,9 @@ impl Session {
         };
         if request.transactional_id.is_some() {
             return refused(ResponseError::TransactionalIdAuthorizationFailed);
+        }
+        if let Err(error) = rights.check_cluster(Action::WriteDataIdempotently) {
+            return refused(error);
         }
         let next = self.world.store.transact(|transaction| {
             let id: i64 = transaction.get(NUMBERS, PRODUCER_IDS).unwrap_or(0);
@@ -205,10 +228,11 @@ struct Fetched {
 }
 
 impl Fetched {
-    fn of(session: &Session, request: &FetchRequest, left: usize) -> Self {
+    /// `may` says of each topic whether it may be read.
+    fn of(session: &Session, request: &FetchRequest, may: &[Result<(), ResponseError>], left: usize) -> Self {
         let mut fetched = Self { topics: Vec::new(), bytes: 0, is_urgent: false, left };
-        for FetchTopic { topic, partitions, .. } in &request.topics {
-            let data = partitions.iter().map(|asked| fetched.partition(session, topic, asked)).collect();
+        for (FetchTopic { topic, partitions, .. }, may) in request.topics.iter().zip(may) {
+            let data = partitions.iter().map(|asked| fetched.partition(session, topic, asked, *may)).collect();
             fetched.topics.push(FetchableTopicResponse::default().with_topic(topic.clone()).with_partitions(data));
         }
         // A client that asks for nothing is not kept waiting.
@@ -216,10 +240,16 @@ impl Fetched {
         fetched
     }
 
-    fn partition(&mut self, session: &Session, topic: &str, asked: &FetchPartition) -> PartitionData {
+    fn partition(
+        &mut self,
+        session: &Session,
+        topic: &str,
+        asked: &FetchPartition,
+        may: Result<(), ResponseError>,
+    ) -> PartitionData {
         let data = PartitionData::default().with_partition_index(asked.partition);
         let most = usize::try_from(asked.partition_max_bytes).unwrap_or_default().min(self.left);
-        let found = session.led(topic, asked.partition).and_then(|partition| {
+        let found = may.and_then(|()| session.led(topic, asked.partition)).and_then(|partition| {
             let (first, next) = partition.range()?;
             // The first batch comes whole, however large it is; after that, what still fits.
             let records = if most == 0 && self.bytes > 0 {

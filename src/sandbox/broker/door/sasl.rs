@@ -13,8 +13,8 @@ use kafka_protocol::messages::{
 use super::caller::Caller;
 use super::{Session, text};
 use crate::sandbox::broker::Refused;
-use crate::sandbox::kafka::{Cluster, Listener};
-use crate::sandbox::world::{Millis, World, now};
+use crate::sandbox::kafka::{Listener, scram_password};
+use crate::sandbox::world::{Millis, now};
 
 mod msk_iam;
 mod scram;
@@ -156,7 +156,7 @@ impl Session {
         let Some(chosen) = chosen else {
             login.stage = Stage::Over;
             let why = format!("The listener has no mechanism {}.", request.mechanism.as_str());
-            self.note(ApiKey::SaslHandshake, String::new(), why, None);
+            self.note("SaslHandshake", String::new(), why, None);
             return refused(ResponseError::UnsupportedSaslMechanism).with_mechanisms(mechanisms);
         };
         login.stage = Stage::Under(*chosen, scram::Exchange::default());
@@ -195,7 +195,7 @@ impl Session {
             }
             Err(Failure { told, who, why, missing }) => {
                 self.login.stage = Stage::Over;
-                self.note(ApiKey::SaslAuthenticate, who, why, missing);
+                self.note("SaslAuthenticate", who, why, missing);
                 refused(ResponseError::SaslAuthenticationFailed, &told)
             }
         }
@@ -240,14 +240,14 @@ impl Session {
     }
 
     /// Remembers a refusal.
-    pub(super) fn note(&self, api: ApiKey, who: String, reason: String, missing: Option<(String, String)>) {
+    pub(super) fn note(&self, api: &str, who: String, reason: String, missing: Option<(String, String)>) {
         let (action, resource) = missing.unzip();
         let known = || self.login.caller().map(ToString::to_string).unwrap_or_default();
         self.world.journal.note(Refused {
             cluster: self.broker.cluster.name.clone(),
             listener: self.broker.listener.label(),
             principal: if who.is_empty() { known() } else { who },
-            api: format!("{api:?}"),
+            api: api.to_owned(),
             resource,
             action,
             reason,
@@ -285,11 +285,6 @@ impl Failure {
             missing: None,
         }
     }
-}
-
-/// The password of a user of a cluster.
-fn scram_password(_world: &World, _cluster: &Cluster, _user: &str) -> Option<String> {
-    None
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn verify(world: &World, cluster: &Cluster, head: &Head) -> Result<Proof, Failur
         Problem::ExpiredToken | Problem::ExpiredUrl => too_short(key, worded(&problem)),
         _ => denied(key, worded(&problem), None),
     })?;
-    if let Some(denial) = Grants::of(world, &caller, &rights::context(cluster)).denial(CONNECT, &cluster.arn) {
+    if let Some(denial) = Grants::of(world, &caller, &rights::context(world, cluster)).denial(CONNECT, &cluster.arn) {
         let why = rights::sentence(&caller, CONNECT, &cluster.arn, denial);
         return Err(denied(&Caller::Iam(caller).to_string(), why, Some((CONNECT.to_owned(), cluster.arn.clone()))));
     }

@@ -15,7 +15,7 @@ type Key = [u8; LENGTH];
 
 /// One login, from the client's first message to its final one.
 #[derive(Default)]
-pub(super) struct Exchange(Option<Challenged>);
+pub(super) struct Exchange(Option<Box<Challenged>>);
 
 /// What is needed to judge the client's proof.
 struct Challenged {
@@ -62,7 +62,7 @@ impl Exchange {
             None => {
                 let (challenged, challenge) =
                     Challenged::by(message, password, &fresh_nonce(), Uuid::new_v4().as_bytes())?;
-                self.0 = Some(challenged);
+                self.0 = Some(Box::new(challenged));
                 Ok(Answer::Challenge(challenge))
             }
             Some(challenged) => challenged.judge(message),
