@@ -9,6 +9,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
@@ -40,6 +41,10 @@ use sasl::Login;
 
 /// `socket.request.max.bytes` of Kafka's brokers.
 const LARGEST_REQUEST: usize = 104_857_600;
+
+/// `connection.failed.authentication.delay.ms` of Kafka's brokers. Clients that see the connection closed before they have
+/// read why would take it for a broken one, and try again at once.
+const AFTER_FAILED_LOGIN: Duration = Duration::from_millis(100);
 
 /// A broker of a cluster, as one listener shows it.
 #[derive(Clone, Debug)]
@@ -148,6 +153,7 @@ impl Session {
                 stream.flush().await?;
             }
         }
+        tokio::time::sleep(AFTER_FAILED_LOGIN).await;
         stream.shutdown().await
     }
 
