@@ -60,6 +60,10 @@ TOOL_SECONDS = 60
 
 SERVER = """
 log.dirs={folder}/data
+advertised.listeners=PLAINTEXT://127.0.0.1:{told_port},INTERNAL://127.0.0.1:{internal_port}
+# What a broker has to say to itself is not for a wiretap.
+inter.broker.listener.name=INTERNAL
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -74,19 +78,16 @@ log.index.size.max.bytes=65536
 """
 WITH_ZOOKEEPER = """
 broker.id=1
-listeners=PLAINTEXT://127.0.0.1:{port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{told_port}
+listeners=PLAINTEXT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal_port}
 zookeeper.connect=127.0.0.1:{other_port}
 zookeeper.connection.timeout.ms=30000
 """
 WITH_KRAFT = """
 node.id=1
 process.roles=broker,controller
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{other_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{told_port}
+listeners=PLAINTEXT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal_port},CONTROLLER://127.0.0.1:{other_port}
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{other_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 """
 ZOOKEEPER = """
 dataDir={folder}/zookeeper
@@ -113,11 +114,12 @@ def classpath(*names):
 def running_broker(version, folder, tap=None):
     """The address of a broker that answers, whose data and log are in the folder; with a wiretap, its address."""
     jars = classpath(f"kafka-{version}")
-    port, other_port = _free_ports(2)
+    port, internal_port, other_port = _free_ports(3)
     if tap:
         tap.broker = port
     told_port = tap.port if tap else port
-    places = {"folder": folder, "port": port, "other_port": other_port, "told_port": told_port}
+    places = {"folder": folder, "port": port, "told_port": told_port}
+    places |= {"internal_port": internal_port, "other_port": other_port}
     old = version.startswith("2.")
     properties = folder / "server.properties"
     properties.write_text((SERVER + (WITH_ZOOKEEPER if old else WITH_KRAFT)).format(**places))

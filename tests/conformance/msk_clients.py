@@ -62,6 +62,8 @@ class Librdkafka:
 
     def __init__(self, cluster, credentials, **token):
         self.cluster, self.credentials, self.token = cluster, credentials, token
+        # Kept: a client that goes away takes its requests with it.
+        self._admin = None
 
     def settings(self, **more):
         def token(_):
@@ -79,7 +81,9 @@ class Librdkafka:
         }
 
     def admin(self):
-        return AdminClient(self.settings())
+        if self._admin is None:
+            self._admin = AdminClient(self.settings())
+        return self._admin
 
     def producer(self, **more):
         return Producer(self.settings(**{"message.timeout.ms": SECONDS * 1000, **more}))
