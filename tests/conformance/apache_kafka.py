@@ -198,15 +198,18 @@ class Tools:
         return self.run("configs", *self._settings("--command-config"), *arguments, **options)
 
     def consumer_groups(self, *arguments, **options):
-        return self.run("consumer-groups", *self._settings("--command-config"), *arguments, **options)
+        # Five seconds, without that.
+        patience = ["--timeout", TOOL_SECONDS * 1000]
+        return self.run("consumer-groups", *self._settings("--command-config"), *patience, *arguments, **options)
 
     def produce(self, *arguments, lines, **options):
         text = "".join(f"{line}\n" for line in lines)
-        settings = self._settings("--producer.config")
+        settings = self._settings("--command-config" if self.version == NEWEST else "--producer.config")
         return self.run("console-producer", *settings, *arguments, input=text, **options)
 
     def consume(self, *arguments, **options):
-        return self.run("console-consumer", *self._settings("--consumer.config"), *arguments, **options)
+        settings = self._settings("--command-config" if self.version == NEWEST else "--consumer.config")
+        return self.run("console-consumer", *settings, *arguments, **options)
 
     def _settings(self, flag):
         return [flag, self.properties] if self.properties else []

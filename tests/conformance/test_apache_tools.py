@@ -2,12 +2,17 @@
 versions and with the newest. Starting Java takes most of the time, so what belongs together is one test.
 """
 
+import contextlib
+import http.server
+import json
+import threading
+
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from apache_kafka import IAM_JARS, NEWEST, OLDEST, Tools
 from sandbox import running
-from secure_cluster import SECONDS, Role, SecureCluster, allow, let_end, variables, wrong
+from secure_cluster import REGION, SECONDS, Role, SecureCluster, allow, let_end, variables, wrong
 from waiting import eventually
 
 PROPERTIES = """
@@ -20,7 +25,40 @@ ssl.truststore.location = {authority}
 """
 # The jar knows its way to AWS; where it should go astray, it must not get there.
 NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
+# On a machine that has other things to do, starting Java ten times takes a while.
+pytestmark = pytest.mark.timeout(600)
 SHAPES = {OLDEST: {"kafka_version": OLDEST}, NEWEST: {}}
+
+
+class Metadata(http.server.BaseHTTPRequestHandler):
+    """What an EC2 instance is told of itself, as far as it is told here: its region."""
+
+    def do_PUT(self):
+        self.answer("token" if self.path == "/latest/api/token" else None)
+
+    def do_GET(self):
+        is_known = self.path == "/latest/dynamic/instance-identity/document"
+        self.answer(json.dumps({"region": REGION}) if is_known else None)
+
+    def answer(self, text):
+        self.send_response(200 if text else 404)
+        self.end_headers()
+        self.wfile.write((text or "").encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def on_an_instance():
+    """The variables with which AWS's libraries believe that they run on one. The course's jar asks nobody else for the
+    region, where a broker's name doesn't have it.
+    """
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        yield {"AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint, "AWS_EC2_METADATA_DISABLED": "false"}
+        server.shutdown()
 
 
 def tools_of(cluster, version, credentials, folder, options="", **more):
@@ -39,14 +77,26 @@ def version(request):
 
 
 @pytest.fixture(scope="module")
+def instance(version):
+    """Variables of the machine that the tools run on."""
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(on_an_instance()) if IAM_JARS[version] == "1.1.5" else {}
+
+
+@pytest.fixture(scope="module")
 def cluster(sandbox, version, tmp_path_factory):
-    return SecureCluster(sandbox, f"tools-{version}", tmp_path_factory.mktemp("tools"), **SHAPES[version])
+    name = f"tools-{version.replace('.', '-')}"
+    return SecureCluster(sandbox, name, tmp_path_factory.mktemp("tools"), **SHAPES[version])
 
 
 @pytest.fixture
-def tools(cluster, version, tmp_path):
+def tools(cluster, version, tmp_path, instance):
     """tools(credentials) are the tools in their hands."""
-    return lambda credentials, *options, **more: tools_of(cluster, version, credentials, tmp_path, *options, **more)
+
+    def of(credentials, *options, **more):
+        return tools_of(cluster, version, credentials, tmp_path, *options, **instance, **more)
+
+    return of
 
 
 @pytest.fixture
@@ -107,14 +157,14 @@ def test_a_wrong_secret_is_refused(cluster, tools):
     assert "SaslAuthenticationException" in ended.stderr and "]: Access denied" in ended.stderr, ended.stderr
 
 
-def test_a_session_that_is_over_is_refused(version, tmp_path):
+def test_a_session_that_is_over_is_refused(version, instance, tmp_path):
     with running(tmp_path, ephemeral=False) as sandbox:
         cluster = SecureCluster(sandbox, "over", tmp_path, **SHAPES[version])
         credentials = Role(sandbox, "over", cluster.everything()).session()
     let_end(tmp_path, credentials)
     with running(tmp_path, ephemeral=False) as sandbox:
         cluster = SecureCluster(sandbox, "over", tmp_path, **SHAPES[version])
-        ended = tools_of(cluster, version, credentials, tmp_path).topics("--list", ends=1)
+        ended = tools_of(cluster, version, credentials, tmp_path, **instance).topics("--list", ends=1)
     assert "SaslAuthenticationException" in ended.stderr and "]: Session too short" in ended.stderr, ended.stderr
 
 

@@ -21,6 +21,8 @@ SECONDS = 30
 MANY = 1000
 # The most that the tool puts into a request.
 AT_ONCE = 200
+# ZooKeeper takes its time over a thousand topics, and the more where other things go on.
+pytestmark = pytest.mark.timeout(600)
 
 
 class Broker:
