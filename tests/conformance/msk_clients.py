@@ -3,6 +3,7 @@ signer; kafka-python by its own AWS_MSK_IAM, and with such tokens too.
 """
 
 import datetime
+import time
 from unittest import mock
 
 import botocore.session
@@ -62,14 +63,15 @@ class Librdkafka:
 
     def __init__(self, cluster, credentials, **token):
         self.cluster, self.credentials, self.token = cluster, credentials, token
+        self.lasts = 600
+        """For how many seconds it keeps a token; it is the broker that is to find one too old."""
         # Kept: a client that goes away takes its requests with it.
         self._admin = None
 
     def settings(self, **more):
         def token(_):
-            text, expires = signed(self.credentials, **self.token)
-            # It is the broker that is to find one too old.
-            return text, max(expires / 1000, datetime.datetime.now().timestamp() + 600)
+            text, _ = signed(self.credentials, **self.token)
+            return text, time.time() + self.lasts
 
         return {
             "bootstrap.servers": self.cluster.servers("SaslIam"),

@@ -113,7 +113,7 @@ class TestSessionsThatEnd:
             assert "]: Session too short" in Librdkafka(cluster, credentials).refusal()
 
     def test_a_client_goes_on_that_logs_in_anew_in_time(self, tmp_path, unique):
-        """KIP-368: on the connection that it has."""
+        """KIP-368"""
         topic = unique("topic")
         with running(tmp_path, ephemeral=False) as sandbox:
             cluster = SecureCluster(sandbox, "short", tmp_path)
@@ -123,6 +123,7 @@ class TestSessionsThatEnd:
         with running(tmp_path, ephemeral=False) as sandbox:
             cluster = SecureCluster(sandbox, "short", tmp_path)
             clients = Librdkafka(cluster, first)
+            clients.lasts = 10
             clients.admin().create_topics([NewTopic(topic, 1, 3)])[topic].result(SECONDS)
             producer = clients.producer()
             told, sent = [], 0

@@ -5,8 +5,10 @@ Serverless cluster lets nobody do.
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import ConfigResource, NewPartitions, NewTopic, ResourceType
+from kafka.admin import KafkaAdminClient
+from kafka.errors import BrokerResponseError
 
-from msk_clients import Librdkafka, configured
+from msk_clients import KafkaPythonWithTokens, Librdkafka, configured
 from secure_cluster import REGION, SECONDS, Role, SecureCluster, allow
 from waiting import eventually
 
@@ -62,7 +64,14 @@ def describe(clients, topic, _):
 
 
 def describe_cluster(clients, *_):
-    clients.admin().describe_cluster().result(SECONDS)
+    # librdkafka asks for Metadata instead, which needs no right.
+    admin = KafkaPythonWithTokens(clients.cluster, clients.credentials).client(KafkaAdminClient)
+    try:
+        admin.describe_cluster()
+    except BrokerResponseError as error:
+        raise KafkaException(KafkaError(error.errno)) from error
+    finally:
+        admin.close()
 
 
 def produce(clients, topic, _, **settings):
