@@ -121,7 +121,15 @@ pub(super) fn declared<'a>(
         worker_configuration: parts.worker_configuration.as_ref().map(|part| known.text(part, "arn")),
         worker_configuration_revision: parts.worker_configuration.as_ref().and_then(revision).unwrap_or(1),
         role: known.text(&parts.role, "arn"),
-        brokers: known.text(&parts.cluster, "bootstrap_brokers"),
+        // The workers are in the VPC, whatever clients are.
+        brokers: known.text(
+            &parts.cluster,
+            match auth {
+                Auth::Iam => "bootstrap_brokers_iam",
+                Auth::Plaintext => "bootstrap_brokers_plaintext",
+                Auth::Tls | Auth::Scram { .. } | Auth::Mtls { .. } => "bootstrap_brokers_tls",
+            },
+        ),
         authentication: if *auth == Auth::Iam { "IAM" } else { "NONE" },
         encryption: if *auth == Auth::Plaintext { "PLAINTEXT" } else { "TLS" },
         subnets: network(|network| &network.subnets, "subnets"),
