@@ -106,7 +106,9 @@ impl Clients {
     /// Where there are no credentials, or they don't work.
     pub async fn connect(endpoint: &Endpoint, region: &str, retries: &TellRetries) -> Result<Self, ConnectError> {
         let authorities = match endpoint {
-            Endpoint::Aws { .. } => authorities()?,
+            Endpoint::Aws { .. } => {
+                authorities().map_err(|(path, source)| ConnectError::Authorities { path, source })?
+            }
             Endpoint::Sandbox { .. } => None,
         };
         let config = load(endpoint, region, authorities.as_deref()).await;
@@ -168,9 +170,9 @@ impl Clients {
 
 /// The file that AWS's command line tools take trusted authorities from, where it is named
 /// (<https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>).
-fn authorities() -> Result<Option<Vec<u8>>, ConnectError> {
+fn authorities() -> Result<Option<Vec<u8>>, (String, std::io::Error)> {
     let Some(path) = std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty()) else { return Ok(None) };
-    std::fs::read(&path).map(Some).map_err(|source| ConnectError::Authorities { path, source })
+    std::fs::read(&path).map(Some).map_err(|error| (path, error))
 }
 
 #[cfg(test)]

@@ -94,7 +94,8 @@ fn a_cluster_that_cannot_be_used_does_not_stand_in_the_way() {
     bench.apply();
     bench.dev(&[("  auth: iam\n", "  auth: plaintext\n"), ("partitions: 6 ", "partitions: 2 ")]);
     let refused = bench.run(["plan", "dev.yaml"]).ended(3);
-    for why in ["it has no private plaintext listener; it has: tls, scram, iam", "partitions cannot shrink from 6 to 2"] {
+    for why in ["it has no private plaintext listener; it has: tls, scram, iam", "partitions cannot shrink from 6 to 2"]
+    {
         assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
     }
     bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
