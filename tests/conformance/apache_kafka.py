@@ -55,8 +55,8 @@ LOG4J = [
 ]
 # For programs of seconds: the quick compiler is enough, and more threads would only be in each other's way.
 QUICK = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", *LOG4J]
-START_SECONDS = 90
-TOOL_SECONDS = 60
+START_SECONDS = 150
+TOOL_SECONDS = 120
 
 SERVER = """
 log.dirs={folder}/data

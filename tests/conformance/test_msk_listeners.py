@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from kafka.admin import KafkaAdminClient
 
-from msk_clients import login_failure
-from secure_cluster import SECONDS, SecureCluster
+from msk_clients import Librdkafka, login_failure
+from secure_cluster import SECONDS, SecureCluster, wrong
 from waiting import eventually
 
 NETWORK = {"ClientSubnets": ["subnet-0a", "subnet-0b", "subnet-0c"], "InstanceType": "kafka.m7g.large"}
@@ -128,6 +128,27 @@ class TestTls:
         with socket.create_connection(address(cluster, ""), SECONDS) as connection:
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 context.wrap_socket(connection, server_hostname="127.0.0.1")
+
+
+class TestPublic:
+    @pytest.fixture(scope="class")
+    def public(self, sandbox, worker_id, tmp_path_factory):
+        return SecureCluster(sandbox, f"public-{worker_id}", tmp_path_factory.mktemp("public"), access="public")
+
+    @pytest.mark.parametrize("listener", ["SaslIam", "PublicSaslIam"])
+    def test_both_doors_lead_to_the_same_topics(self, public, unique, listener):
+        settings = Librdkafka(public, public.owner()).settings()
+        go_through({**settings, "bootstrap.servers": public.servers(listener)}, unique("topic"))
+
+    def test_there_is_no_other_public_door_than_those_with_a_login(self, sandbox, public):
+        strings = sandbox.client("kafka").get_bootstrap_brokers(ClusterArn=public.arn)
+        assert "BootstrapBrokerString" not in strings
+        doors = {name for name in strings if name.startswith("BootstrapBrokerStringPublic")}
+        assert doors == {f"BootstrapBrokerStringPublic{way}" for way in ("SaslIam", "SaslScram", "Tls")}
+
+    def test_a_wrong_secret_is_refused_there_too(self, public):
+        settings = Librdkafka(public, wrong(public.owner())).settings()
+        assert "Access denied" in login_failure({**settings, "bootstrap.servers": public.servers("PublicSaslIam")})
 
 
 class TestCertificates:
