@@ -55,6 +55,15 @@ LOG4J = [
 ]
 # For programs of seconds: the quick compiler is enough, and more threads would only be in each other's way.
 QUICK = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", *LOG4J]
+# Runs Java until it ends or the other end of standard input is closed, as it also is when whoever runs the tests is
+# killed. Nobody reads its data again, so it needs no time to put them in order.
+WHILE_WATCHED = """
+exec 3<&0
+java "$@" </dev/null 3<&- &
+java=$!
+(cat <&3; kill -9 $java) >/dev/null 2>&1 &
+wait $java
+"""
 START_SECONDS = 150
 TOOL_SECONDS = 120
 
@@ -151,18 +160,17 @@ def _free_ports(count):
 def _jvm(jars, log, memory, *command):
     with log.open("w") as output:
         process = subprocess.Popen(
-            ["java", f"-Xmx{memory}", *QUICK, "-cp", jars, *map(str, command)],
+            ["sh", "-c", WHILE_WATCHED, "sh", f"-Xmx{memory}", *QUICK, "-cp", jars, *map(str, command)],
             cwd=log.parent,
             env=clean_environment(),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
         yield process
     finally:
-        # Nobody reads its data again, so it needs no time to put them in order.
-        process.kill()
+        process.stdin.close()
         process.wait()
 
 
