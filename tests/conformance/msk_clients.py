@@ -57,28 +57,39 @@ def signed(credentials, region=REGION, at=None):
         return MSKAuthTokenProvider.generate_auth_token_from_credentials_provider(region, Given(credentials))
 
 
+class Token(AbstractTokenProvider):
+    """Tokens of AWS's signer, made when they are asked for, with the credentials of then."""
+
+    def __init__(self, credentials, **signing):
+        self.credentials, self.signing = credentials, signing
+        self.lasts = 600
+        """For how many seconds librdkafka keeps one; it is the broker that is to find one too old."""
+
+    def token(self):
+        """As kafka-python asks."""
+        return signed(self.credentials, **self.signing)[0]
+
+    def lasting(self, _settings):
+        """As librdkafka asks."""
+        return self.token(), time.time() + self.lasts
+
+
 class Librdkafka:
     """confluent-kafka's clients of a cluster, with tokens of AWS's signer."""
 
     name = "librdkafka"
 
-    def __init__(self, cluster, credentials, **token):
-        self.cluster, self.credentials, self.token = cluster, credentials, token
-        self.lasts = 600
-        """For how many seconds it keeps a token; it is the broker that is to find one too old."""
+    def __init__(self, cluster, credentials, **signing):
+        self.cluster, self.token = cluster, Token(credentials, **signing)
         # Kept: a client that goes away takes its requests with it.
         self._admin = None
 
     def settings(self, **more):
-        def token(_):
-            text, _ = signed(self.credentials, **self.token)
-            return text, time.time() + self.lasts
-
         return {
             "bootstrap.servers": self.cluster.servers("SaslIam"),
             "security.protocol": "SASL_SSL",
             "sasl.mechanisms": "OAUTHBEARER",
-            "oauth_cb": token,
+            "oauth_cb": self.token.lasting,
             "ssl.ca.location": str(self.cluster.authority),
             **more,
         }
@@ -136,16 +147,6 @@ def login_failure(settings):
     with pytest.raises(KafkaException):
         admin.list_topics(timeout=0.5)
     return failure
-
-
-class Token(AbstractTokenProvider):
-    """Tokens of AWS's signer for kafka-python."""
-
-    def __init__(self, credentials, **token):
-        self.credentials, self.given = credentials, token
-
-    def token(self):
-        return signed(self.credentials, **self.given)[0]
 
 
 class KafkaPython:

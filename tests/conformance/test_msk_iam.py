@@ -123,12 +123,12 @@ class TestSessionsThatEnd:
         with running(tmp_path, ephemeral=False) as sandbox:
             cluster = SecureCluster(sandbox, "short", tmp_path)
             clients = Librdkafka(cluster, first)
-            clients.lasts = 10
+            clients.token.lasts = 10
             clients.admin().create_topics([NewTopic(topic, 1, 3)])[topic].result(SECONDS)
             producer = clients.producer()
             told, sent = [], 0
             # Whatever token it asks for from now on is of the other session.
-            clients.credentials = second
+            clients.token.credentials = second
             began = time.monotonic()
             while time.monotonic() < began + 20:
                 producer.produce(topic, b"x", on_delivery=lambda error, _: told.append(error))

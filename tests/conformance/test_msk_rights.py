@@ -65,7 +65,7 @@ def describe(clients, topic, _):
 
 def describe_cluster(clients, *_):
     # librdkafka asks for Metadata instead, which needs no right.
-    admin = KafkaPythonWithTokens(clients.cluster, clients.credentials).client(KafkaAdminClient)
+    admin = KafkaPythonWithTokens(clients.cluster, clients.token.credentials).client(KafkaAdminClient)
     try:
         admin.describe_cluster()
     except BrokerResponseError as error:
@@ -177,8 +177,8 @@ class TestRights:
         produce(clients, topic, None, **{"enable.idempotence": False})
 
     def test_topics_that_a_policy_does_not_show_are_not_in_the_list(self, cluster, role, clients, topic, unique):
-        other = unique("other")
-        Librdkafka(cluster, cluster.owner()).admin().create_topics([NewTopic(other, 1, 3)])[other].result(SECONDS)
+        other, owner = unique("other"), Librdkafka(cluster, cluster.owner())
+        owner.admin().create_topics([NewTopic(other, 1, 3)])[other].result(SECONDS)
         role.may(allow("Connect", on=cluster.arn), allow("*", on=cluster.arn_of("topic", f"{topic}*")))
         admin = clients.admin()
         assert admin.list_topics(timeout=SECONDS).topics.keys() == {topic}
