@@ -6,25 +6,34 @@ use std::time::Duration;
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Mutex as Turn, oneshot};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::engine::{Cause, Result};
 
 /// How long the first one waits for others that come at the same time.
 const OTHERS: Duration = Duration::from_millis(3);
+/// How long it waits at most after a request that took long.
+const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// Questions of one kind that are asked together.
 #[derive(Debug)]
 pub(super) struct Gather<Q, A, E> {
     waiting: Mutex<Vec<Waiting<Q, A, E>>>,
-    turn: Turn<()>,
+    turn: Turn<Option<Last>>,
+}
+
+/// The last request.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    ended: Instant,
+    took: Duration,
 }
 
 type Waiting<Q, A, E> = (Q, oneshot::Sender<std::result::Result<A, E>>);
 
 impl<Q, A, E: Into<Cause>> Gather<Q, A, E> {
     pub(super) fn new() -> Self {
-        Self { waiting: Mutex::default(), turn: Turn::new(()) }
+        Self { waiting: Mutex::default(), turn: Turn::new(None) }
     }
 
     /// The answer to one question. `ask` is asked for all that wait, and answers each, in order.
@@ -41,17 +50,22 @@ impl<Q, A, E: Into<Cause>> Gather<Q, A, E> {
     {
         let (sender, mut receiver) = oneshot::channel();
         self.lock().push((question, sender));
-        let _turn = self.turn.lock().await;
+        let mut last = self.turn.lock().await;
         match receiver.try_recv() {
             Ok(answer) => return Ok(answer),
             Err(TryRecvError::Closed) => return Err("it was asked together with others, and broken off".into()),
-            Err(TryRecvError::Empty) => sleep(OTHERS).await,
+            Err(TryRecvError::Empty) => {}
         }
+        // So at most half of the time goes into asking, however many there are that ask again and again.
+        let rest = last.map_or(Duration::ZERO, |last: Last| last.took.saturating_sub(last.ended.elapsed()));
+        sleep(rest.clamp(OTHERS, LONGEST_REST)).await;
+        let began = Instant::now();
         let (questions, senders): (Vec<Q>, Vec<_>) = std::mem::take(&mut *self.lock()).into_iter().unzip();
         for (sender, answer) in senders.into_iter().zip(ask(questions).await) {
             // Whoever went away meanwhile doesn't want it.
             let _ = sender.send(answer);
         }
+        *last = Some(Last { ended: Instant::now(), took: began.elapsed() });
         receiver.await.map_err(Into::into)
     }
 
