@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# What setup.sh tells of a machine: what is there, and whether it works. Nothing here changes anything. setup.sh reads
+# this file; it does nothing by itself.
+
+# A value of JSON. None of them has anything in it that JSON would write otherwise.
+json() { if [[ -n $1 ]]; then printf '"%s"' "$1"; else printf null; fi; }
+json_of() { if "$@"; then printf true; else printf false; fi; }
+
+service_is_current() { [[ -e $STATE/started && $(noted started) == "$(service_basis_installed)" ]]; }
+
+state_print() {
+    local kafka jar proxy old file files=''
+    os_read
+    kafka=$(package_installed kafka) jar=$(package_installed iam-jar) proxy=$(package_installed rest-proxy)
+    old=$(packages_old installed | sed 's/.*/"&"/' | paste -s -d , -)
+    for file in client.properties profile.sh kafka-rest.properties kafka-rest.service; do
+        [[ ! -e $(file_path "$file") ]] || files+=",\"$file\":\"$(file_sum "$(file_path "$file")")\""
+    done
+    kafka=${kafka#kafka_} jar=${jar#aws-msk-iam-auth-}
+    printf '{"os":%s,"java":%s,"kafka":%s,"kafka_scala":%s,"iam_jar":%s,"rest_proxy":%s,"files":{%s},' \
+        "$(json "${OS:+$OS $OS_VERSION}")" "$(json "$JAVA")" "$(json "${kafka#*-}")" \
+        "$(json "${kafka%%-*}")" "$(json "${jar%-all.jar}")" "$(json "${proxy#confluent-}")" "${files#,}"
+    printf '"service":{"enabled":%s,"active":%s,"current":%s},"old":[%s]}\n' "$(json_of service_is enabled)" \
+        "$(json_of service_is active)" "$(json_of service_is_current)" "$old"
+}
+
+self_check() {
+    brokers_check
+    [[ -z $REST_PROXY_VERSION ]] || proxy_check
+    echo "verdict: ok"
+}
+
+verdict_failed() {
+    echo "verdict: FAILED: $1; $(likely_cause "$2")"
+    leave 1
+}
+
+brokers_check() {
+    local output brokers ended=0
+    say "asking $BOOTSTRAP_SERVERS for the versions of its API"
+    # Nobody has logged in here, so CLASSPATH is nobody's.
+    output=$(CLASSPATH=$OPT/lib/aws-msk-iam-auth.jar timeout 30 "$OPT/kafka/bin/kafka-broker-api-versions.sh" \
+        --bootstrap-server "$BOOTSTRAP_SERVERS" --command-config "$ETC/client.properties" 2>&1) || ended=$?
+    brokers=$(grep -c '(id: .* -> ($' <<<"$output") || true
+    if ((ended != 0 || brokers == 0)); then
+        tail -n 20 <<<"$output"
+        ((ended != 124)) || output+=" timed out"
+        verdict_failed "no broker answers at $BOOTSTRAP_SERVERS" "$output"
+    fi
+    say "$brokers brokers answer"
+}
+
+proxy_check() {
+    local url=http://127.0.0.1:$REST_PROXY_PORT/topics patience=${SELF_CHECK_SECONDS:-60} until answer journal
+    until=$((SECONDS + patience))
+    say "waiting for $url"
+    until answer=$(proxy_ask "$url" "$patience" 2>&1); do
+        if ((SECONDS > until)); then
+            # Traces of Java are long: the line that tells may stand before those that are shown.
+            journal=$(journalctl --unit "$UNIT" --lines 100 --no-pager 2>&1) || true
+            printf '%s\n' "$answer" "the last lines of journalctl --unit $UNIT:"
+            tail -n 20 <<<"$journal"
+            service_is active || verdict_failed "the REST proxy doesn't run" "$journal"
+            verdict_failed "the REST proxy runs, but GET $url fails within $patience s" "$journal"
+        fi
+        sleep 1
+    done
+    say "the REST proxy answers"
+}
+
+proxy_ask() {
+    if command -v curl >/dev/null; then
+        curl -fsS --noproxy '*' --max-time "$2" "$1"
+    else
+        wget -q --no-proxy --tries=1 --timeout="$2" -O - "$1"
+    fi
+}
+
+# What Kafka's tools and the proxy say, and what it means. One cause shows in many lines, and the last is seldom the one
+# that tells: a refused login ends as a timeout.
+likely_cause() {
+    case $1 in
+        *'No LoginModule found'* | *'unable to find LoginModule'* | *'IAMClientCallbackHandler could not be found'* | \
+            *'ClassNotFoundException: software.amazon.msk'*)
+            cause "the MSK IAM jar isn't on the CLASSPATH" "$OPT/lib, and Environment=CLASSPATH in $UNIT" ;;
+        *UnsupportedClassVersionError*)
+            cause "Java $JAVA is too old for it" "client.java_version in the manifest" ;;
+        *UnknownHostException* | *'No resolvable bootstrap urls'* | *'DNS resolution failed'*)
+            cause "the brokers' names have no address here" "whether the VPC resolves DNS, and is the cluster's" ;;
+        *'sts:AssumeRole'* | *StsException* | *SecurityTokenServiceException*)
+            cause "the instance's role may not assume awsRoleArn" "that role's trust policy" ;;
+        *'Unable to load '*credentials* | *'Failed to find AWS IAM Credentials'*)
+            cause "there are no AWS credentials here" "whether the instance has an instance profile" ;;
+        *'Access denied'* | *SaslAuthenticationException* | *AuthorizationException*)
+            cause "the role lacks kafka-cluster:Connect or another right" "the policies of awsRoleArn's role" ;;
+        *SslHandshakeException* | *SSLHandshakeException* | *'SSL handshake failed'* | *OutOfMemoryError*)
+            cause "the listener speaks another protocol" "the port, and cluster.auth in the manifest" ;;
+        *'Address already in use'*)
+            cause "something else has the port" "ss -ltnp" ;;
+        *'imed out'* | *Timeout* | *'could not be established'*)
+            cause "the brokers can't be reached" "whether the cluster's security group lets this machine in" ;;
+        *)
+            cause unknown "the lines above" ;;
+    esac
+}
+cause() { echo "likely cause: $1; look at: $2"; }
