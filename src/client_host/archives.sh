@@ -51,11 +51,12 @@ package_install() {
 
 package_unpack() {
     local archive=$STATE/download/archive fresh=$OPT/.new${folder#"$OPT"}/$name
-    mkdir -p "$STATE/download" "$folder" "${fresh%/*}"
+    mkdir -p "$STATE/download"
     sum_find
     say "downloading $(shown "$url")"
     download "$url" "$archive"
     sum_check "$archive"
+    mkdir -p "$folder" "${fresh%/*}"
     if [[ -z $proof ]]; then
         mv "$archive" "$fresh"
     else
@@ -87,7 +88,7 @@ package_delete() {
     (cd "$OPT" && xargs -r -d '\n' rm -f -- <<<"$ours")
     [[ ! -d $path ]] || find "$path" -depth -type d -empty -delete
     if [[ -e $path ]]; then
-        find "$path" ! -type d -printf "== $STEP: kept %p, which someone else has put there or changed\n"
+        find "$path" ! -type d -printf "== $STEP: kept %p, which someone else has put there or changed\n" | sed -n 1,20p
     else
         say "deleted $path"
     fi
@@ -165,7 +166,8 @@ sum_check() {
     found=$("${kind}sum" <"$1")
     found=${found%% *}
     if [[ $found != "$wanted" ]]; then
-        rm -rf "$STATE/download" "$OPT/.new"
+        rm -rf "$STATE/download"
+        rmdir --ignore-fail-on-non-empty "$STATE"
         refuse 66 "$(shown "$url") isn't what it must be: expected $kind $wanted ($witness), found $found"
     fi
     say "its $kind is what $witness says"

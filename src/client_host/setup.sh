@@ -141,11 +141,9 @@ java_pending() {
 
 java_install() {
     local package offers
-    if ! java_pending; then
-        say "$JAVA, nothing to do"
-        return
-    fi
+    java_pending || { say "$JAVA, nothing to do" && return; }
     os_read
+    mkdir -p "$STATE"
     if [[ $OS == amzn ]]; then
         package=java-$JAVA_VERSION-amazon-corretto-headless
         # Corretto 8 is one package, and an extra in Amazon Linux 2.
@@ -155,12 +153,14 @@ java_install() {
         package=openjdk-$JAVA_VERSION-jre-headless
         # An installation that was killed is in the way of every other one.
         dpkg --configure -a 9>&-
-        packages_run update || say "not every list of packages could be had; going on with what there is"
+        packages_run update >/dev/null || say "not every list of packages could be had: going on with what there is"
     fi
     # Noted first: `remove` takes away what is noted, and a run may be killed in between.
     { rpm -q "$package" || dpkg -s "$package"; } >/dev/null 2>&1 || note java-package "$package"
     say "installing $package"
-    if ! packages_run install "$package"; then
+    # SSM keeps the start of a long output, and the end is what tells.
+    if ! packages_run install "$package" >"$STATE/.packages.new" 2>&1; then
+        tail -n 20 "$STATE/.packages.new"
         rm -f "$STATE/java-package"
         if [[ $OS == amzn ]]; then
             offers=$(packages_run -q list available 'java-*-amazon-corretto*' | sed -n 's/\.[a-z0-9_]* .*//p')
@@ -169,6 +169,7 @@ java_install() {
         fi
         refuse 1 "$package can't be installed; $OS $OS_VERSION has: ${offers//$'\n'/, }"
     fi
+    rm -f "$STATE/.packages.new"
     java_read
     ! java_pending || refuse 1 "$package is there, but java is $JAVA: try update-alternatives --config java"
     say "$JAVA is in place"
@@ -365,7 +366,7 @@ remove() {
     if [[ -n $package ]]; then
         os_read
         say "removing $package"
-        if [[ $OS == amzn ]]; then packages_run remove "$package"; else packages_run purge "$package"; fi
+        if [[ $OS == amzn ]]; then packages_run remove "$package"; else packages_run purge "$package"; fi >/dev/null
     fi
     rm -rf "$STATE/log" "$STATE/written" "$STATE/account" "$STATE/java-package"
     for file in "$OPT/lib" "$OPT" "$ETC" "$STATE"; do

@@ -3,6 +3,7 @@ that would change the machine the tests run on, and a mirror on the loopback int
 """
 
 import contextlib
+import copy
 import dataclasses
 import gzip
 import hashlib
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import urllib.request
 
@@ -242,6 +244,14 @@ class Machine:
         self.settings = {"JAVA_VERSION": "17", "BOOTSTRAP_SERVERS": SERVERS, "SELF_CHECK_SECONDS": "5"}
         self.port = port or free_port()
         self.want(kafka="3.7.2", iam_jar="2.3.0", rest_proxy="7.6.1", port=self.port)
+
+    def copy(self):
+        """Another one that is as this one is now. Only one of them can have its proxy run."""
+        other = copy.copy(self)
+        other.folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.parent))
+        shutil.copytree(self.folder, other.folder, symlinks=True, dirs_exist_ok=True)
+        other.root, other.has, other.client = (other.folder / name for name in ("root", "has", "client"))
+        return other
 
     def want(self, kafka=None, scala="2.13", iam_jar=None, rest_proxy=None, port=None, **settings):
         """Writes the files as the tool would: with these versions, and else what was wanted before."""
