@@ -156,7 +156,7 @@ sum_published() {
             gsub(/[ \t]/, "", groups)
             next
         }
-        /^[ \t]/ && of != "" { gsub(/[ \t]/, ""); groups = groups tolower($0); next }
+        of != "" && /^[0-9A-Fa-f \t]+$/ { gsub(/[ \t]/, ""); groups = groups tolower($0); next }
         { for (i = 1; i <= NF; i++) found(tolower($i), $NF == name || $NF == "*" name || $2 == "(" name ")") }
         END { found(groups, of == name); print best != "" ? best : count == 1 ? only : "" }' "$1"
 }

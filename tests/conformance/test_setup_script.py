@@ -383,7 +383,7 @@ FORMS = {
     "gpg": as_gpg,
     "gpg, of several": several(as_gpg),
     "gpg, on one line": lambda name, hex: f"{name}: {hex.upper()}",
-    "gpg, after a line with the name": lambda name, hex: as_gpg(name, hex).replace(": ", ":\n  ", 1),
+    "gpg, of a long name": lambda name, hex: as_gpg(name, hex).replace(": ", ": \n", 1),
     "list": as_list,
     "list, of several": several(as_list),
     "list, of binary files": lambda name, hex: f"{hex} *{name}\r\n",
