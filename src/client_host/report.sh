@@ -36,14 +36,20 @@ verdict_failed() {
 }
 
 brokers_check() {
-    local output brokers ended=0
+    local output brokers ended attempt
     say "asking $BOOTSTRAP_SERVERS for the versions of its API"
-    # Nobody has logged in here, so CLASSPATH is nobody's.
-    output=$(CLASSPATH=$OPT/lib/aws-msk-iam-auth.jar timeout 30 "$OPT/kafka/bin/kafka-broker-api-versions.sh" \
-        --bootstrap-server "$BOOTSTRAP_SERVERS" --command-config "$ETC/client.properties" 2>&1) || ended=$?
-    brokers=$(grep -c '(id: .* -> ($' <<<"$output") || true
+    # The tool waits 5 seconds for an answer, which the first login of a small machine may take.
+    for attempt in first second; do
+        ended=0
+        # Nobody has logged in here, so CLASSPATH is nobody's.
+        output=$(CLASSPATH=$OPT/lib/aws-msk-iam-auth.jar timeout 30 "$OPT/kafka/bin/kafka-broker-api-versions.sh" \
+            --bootstrap-server "$BOOTSTRAP_SERVERS" --command-config "$ETC/client.properties" 2>&1) || ended=$?
+        brokers=$(grep -c '(id: .* -> ($' <<<"$output") || true
+        [[ $attempt == first && $ended == 1 && $output == *'METADATA failed'* ]] || break
+    done
     if ((ended != 0 || brokers == 0)); then
-        tail -n 20 <<<"$output"
+        # What Java was at is of no use here.
+        grep -v '^[[:space:]]*at ' <<<"$output" | tail -n 20 || true
         ((ended != 124)) || output+=" timed out"
         verdict_failed "no broker answers at $BOOTSTRAP_SERVERS" "$output"
     fi
@@ -91,14 +97,16 @@ likely_cause() {
             cause "the instance's role may not assume awsRoleArn" "that role's trust policy" ;;
         *'Unable to load '*credentials* | *'Failed to find AWS IAM Credentials'*)
             cause "there are no AWS credentials here" "whether the instance has an instance profile" ;;
+        *'does not belong to a valid region'*)
+            cause "the brokers' names don't tell their region" "BOOTSTRAP_SERVERS: MSK's own names are wanted" ;;
         *'Access denied'* | *SaslAuthenticationException* | *AuthorizationException*)
             cause "the role lacks kafka-cluster:Connect or another right" "the policies of awsRoleArn's role" ;;
         *SslHandshakeException* | *SSLHandshakeException* | *'SSL handshake failed'* | *OutOfMemoryError*)
             cause "the listener speaks another protocol" "the port, and cluster.auth in the manifest" ;;
         *'Address already in use'*)
             cause "something else has the port" "ss -ltnp" ;;
-        *'imed out'* | *Timeout* | *'could not be established'*)
-            cause "the brokers can't be reached" "whether the cluster's security group lets this machine in" ;;
+        *'imed out'* | *Timeout* | *'could not be established'* | *'METADATA failed'*)
+            cause "the brokers can't be reached" "the cluster's security group, and the port" ;;
         *)
             cause unknown "the lines above" ;;
     esac
