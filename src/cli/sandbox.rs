@@ -116,7 +116,9 @@ async fn private(method: reqwest::Method, url: &str, call: &str, body: &Value) -
     let status = answer.status();
     let text = answer.text().await?;
     if !status.is_success() {
-        return Err(format!("the sandbox refused {call}: {text}").into());
+        let told = serde_json::from_str::<Value>(&text).ok();
+        let told = told.as_ref().and_then(|refusal| refusal["message"].as_str()).unwrap_or(&text);
+        return Err(format!("the sandbox refused {call}: {told}").into());
     }
     Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
 }

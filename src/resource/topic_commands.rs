@@ -37,7 +37,13 @@ pub async fn topic_commands(
         lines.extend(commands.properties().iter().map(|property| format!("#   {property}")));
     }
     match plan {
-        Some(plan) => lines.extend(of_plan(plan, manifest, &commands)),
+        Some(plan) => {
+            let commands = of_plan(plan, manifest, &commands);
+            if commands.is_empty() {
+                lines.push("# They are as declared: there is nothing to do.".to_owned());
+            }
+            lines.extend(commands);
+        }
         None => {
             lines.push(
                 "# What there is could not be seen from here: this creates what is missing, and sets all".to_owned(),
