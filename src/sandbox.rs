@@ -33,6 +33,7 @@ mod json_rpc;
 mod kafka;
 mod knobs;
 mod listener;
+mod mirror;
 mod pages;
 mod permission;
 mod plane;
@@ -45,6 +46,7 @@ mod s3;
 mod secretsmanager;
 mod services;
 mod signature;
+mod ssm;
 mod store;
 mod sts;
 mod world;
@@ -177,6 +179,7 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
         .map_err(|source| Error::Calls { file: settings.calls.clone().unwrap_or_default(), source })?;
     let world = Arc::new(World::new(settings, store, folder.clone()));
     kafka::remove_unreferenced(&world).map_err(unusable)?;
+    ssm::recover(&world).map_err(unusable)?;
     // Made before anybody looks for `ca.pem`.
     world.authority.certificate().map_err(unusable)?;
     let (listener, taken) = listen(&world, port).await?;

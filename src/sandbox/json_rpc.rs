@@ -1,4 +1,4 @@
-//! AWS's JSON 1.1 protocol, which Secrets Manager speaks: every call is a POST to `/`, its `X-Amz-Target` names the
+//! AWS's JSON 1.1 protocol, which Secrets Manager and Systems Manager speak: every call is a POST to `/`, its `X-Amz-Target` names the
 //! operation, and its body and its reply are JSON objects
 //! (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
 
@@ -15,7 +15,7 @@ pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 pub(crate) const TARGET: &str = "x-amz-target";
 
 /// The services that speak it, with what stands before the dot of their targets.
-const PREFIXES: [(&str, &str); 1] = [("secretsmanager", "secretsmanager")];
+const PREFIXES: [(&str, &str); 2] = [("secretsmanager", "secretsmanager"), ("ssm", "AmazonSSM")];
 
 /// The service that a target is of.
 pub(crate) fn service(target: &str) -> Option<&'static str> {

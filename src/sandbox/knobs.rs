@@ -251,7 +251,7 @@ mod tests {
             "kafka:CreateTopic:500:0",
         ].map(problem).join("\n"), @r#"
         "kafka:CreateTopic:500" is not a fault: expected four parts between colons, got 3; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
-        "msk:CreateTopic:500:1" is not a fault: expected one of the services apigateway, iam, kafka, kafkaconnect, s3, secretsmanager, sts, got "msk"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
+        "msk:CreateTopic:500:1" is not a fault: expected one of the services apigateway, iam, kafka, kafkaconnect, s3, secretsmanager, ssm, sts, got "msk"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "kafka:createTopik:500:1" is not a fault: expected an operation of kafka, as CreateTopic, got "createTopik"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "s3:PutObject:rollback:1" is not a fault: only kafkaconnect:UpdateConnector is ever rolled back; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2
         "kafka:CreateTopic:200:1" is not a fault: expected an HTTP status from 400 to 599, an AWS error code, timeout, reset, hang, lost or rollback, got "200"; write service:Operation:what:times, as kafkaconnect:CreateConnector:500:2

@@ -1,5 +1,6 @@
 //! The data plane: keeps running what the control planes say is there. A broker for each port of a cluster, the REST
-//! proxy, a listener for each REST API, a worker for each connector that is RUNNING.
+//! proxy, a listener for each REST API, a worker for each connector that is RUNNING, and on machines the REST proxies that
+//! systemctl has started and the commands that were sent.
 //!
 //! Nothing tells it what to start: it looks at the store, and at the clock, because a connector comes to be RUNNING by
 //! time alone. So what runs is right after a restart too, whatever was killed when.
@@ -19,6 +20,7 @@ use super::call::Refusal;
 use super::connect;
 use super::kafka::{self, BrokerAddress, Listener};
 use super::rest_proxy;
+use super::ssm::{self, Proxy};
 use super::world::{INVOKE, PORTS, REST_PROXY, World};
 
 /// How often it looks at the clock.
@@ -37,6 +39,10 @@ enum Part {
     Invoke { api: String, port: u16 },
     /// The worker of a connector, as the connector is in one of its versions.
     Worker { connector: String, version: String },
+    /// A REST proxy that runs on a machine.
+    MachineProxy(Proxy),
+    /// A command that runs on a machine.
+    Command { command: String, instance: String },
 }
 
 impl Part {
@@ -46,7 +52,7 @@ impl Part {
             Self::Broker { listener, id, port, .. } => Some((*port, format!("broker {id} ({})", listener.label()))),
             Self::RestProxy { port } => Some((*port, "REST proxy".to_owned())),
             Self::Invoke { api, port } => Some((*port, format!("REST API {api}"))),
-            Self::Worker { .. } => None,
+            Self::Worker { .. } | Self::MachineProxy(_) | Self::Command { .. } => None,
         }
     }
 }
@@ -129,6 +135,10 @@ impl Plane {
                 Some(self.tasks.spawn(invoke::serve(listener, world, api.clone())))
             }
             (Part::Worker { connector, .. }, _, _) => Some(self.tasks.spawn(connect::work(world, connector.clone()))),
+            (Part::MachineProxy(proxy), _, _) => Some(self.tasks.spawn(ssm::serve_proxy(world, proxy.clone()))),
+            (Part::Command { command, instance }, _, _) => {
+                Some(self.tasks.spawn(ssm::run(world, command.clone(), instance.clone())))
+            }
             _ => None,
         }
     }
@@ -148,6 +158,9 @@ impl Plane {
         }));
         let connectors = connect::running(world).into_iter();
         wanted.extend(connectors.map(|(connector, version)| (Part::Worker { connector, version }, None)));
+        wanted.extend(ssm::proxies(world).into_iter().map(|proxy| (Part::MachineProxy(proxy), None)));
+        let commands = ssm::due(world).into_iter();
+        wanted.extend(commands.map(|(command, instance)| (Part::Command { command, instance }, None)));
         for cluster in kafka::active_clusters(world) {
             for listener in Listener::of(&cluster) {
                 let brokers = kafka::addresses(world, &cluster, listener)?;

@@ -7,6 +7,11 @@
 //! | `POST /_sandbox/client-certificate` with `{"common_name": …}` | a certificate for a client, signed by that authority, and its `key`, both as PEM |
 //! | `GET /_sandbox/broker-log` | the last logins and requests that brokers refused, with the reasons that they don't tell clients |
 //! | `GET /_sandbox/addresses`, `?api=ID` | the ports reserved on this machine; with `api`, one for that REST API too |
+//! | `POST /_sandbox/instance` with `{"id": "i-…", …}` | makes the EC2 instance, or changes what is given: `region`, `tags`, `os` (`amzn2023`, `amzn2`, `ubuntu`, `debian`), `address` (its public name, or null), `ping` (`Online`, `ConnectionLost`), `managed`, `role` (that of its instance profile, or null); answers with its description |
+//! | `GET /_sandbox/instance?id=ID` | that description: all of these, the instance's `folder`, its `root`, and its `units` |
+//! | `GET /_sandbox/metadata/ID/latest/…`, `PUT …/latest/api/token` | the metadata service of an instance, IMDSv2 |
+//! | `GET /_sandbox/mirror/PATH` | the stand-ins of what a Kafka client installs; the paths are in [`mirror`] |
+//! | `GET /_sandbox/unit/ID/NAME`, `POST …/start`, `/stop`, `/restart` | the state of a unit of an instance's systemd: for the instance's own `systemctl` |
 //! | `GET /_sandbox/operations` | the names of the operations that it has, by service |
 //! | `GET /_sandbox/status` | where it listens, and how many things of each kind there are |
 //! | `GET /_sandbox/worker-log?connector=NAME`, `&lines=N` | the last lines of the log of a connector's workers |
@@ -20,7 +25,7 @@ use serde_json::{Value, json};
 use super::authority::LONGEST_NAME;
 use super::call::{Call, Refusal, Reply};
 use super::world::{ACCOUNT, INVOKE, PORTS, REST_PROXY, World};
-use super::{connect, kafka, s3, services};
+use super::{connect, kafka, mirror, s3, services, ssm};
 
 /// Where private calls are.
 pub(crate) const PREFIX: &str = "/_sandbox/";
@@ -31,12 +36,21 @@ pub(crate) const PREFIX: &str = "/_sandbox/";
 /// 404 for what is no private call, 403 for one that a web page made, and those of the call.
 pub(crate) async fn handle(world: &World, endpoint: &str, call: &Call) -> Result<Reply, Refusal> {
     refuse_web_pages(call)?;
-    match (call.method.as_str(), call.path.strip_prefix(PREFIX).unwrap_or_default()) {
+    let path = call.path.strip_prefix(PREFIX).unwrap_or_default();
+    match (path.split_once('/').unwrap_or((path, "")), call.method.as_str()) {
+        (("metadata", rest), _) => return ssm::metadata(world, call, rest),
+        (("unit", rest), _) => return ssm::unit(world, call, rest),
+        (("mirror", rest), "GET") => return mirror::answer(rest),
+        _ => {}
+    }
+    match (call.method.as_str(), path) {
         ("POST", "cluster") => cluster(world, call),
         ("GET", "authority") => authority(world),
         ("POST", "client-certificate") => client_certificate(world, call),
         ("GET", "broker-log") => Ok(Reply::json(&world.journal.told())),
         ("GET", "addresses") => addresses(world, call),
+        ("POST", "instance") => ssm::declare(world, call),
+        ("GET", "instance") => ssm::tell(world, call),
         ("GET", "operations") => Ok(Reply::json(&services::operations().into_iter().collect::<BTreeMap<_, _>>())),
         ("GET", "status") => status(world, endpoint),
         ("GET", "worker-log") => worker_log(world, call),
@@ -115,7 +129,7 @@ fn addresses(world: &World, call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// What a status counts: a table, and what its records are.
-const COUNTED: [(&str, &str); 10] = [
+const COUNTED: [(&str, &str); 12] = [
     ("connect.plugins", "plugins"),
     ("connect.worker-configurations", "worker_configurations"),
     ("connect.connectors", "connectors"),
@@ -126,6 +140,8 @@ const COUNTED: [(&str, &str); 10] = [
     ("apigateway/plans", "usage_plans"),
     ("s3/buckets", "buckets"),
     ("secretsmanager/secrets", "secrets"),
+    ("ssm/instances", "instances"),
+    ("ssm/commands", "commands"),
 ];
 
 fn status(world: &World, endpoint: &str) -> Result<Reply, Refusal> {
@@ -164,5 +180,6 @@ async fn reset(world: &World) -> Result<Reply, Refusal> {
     s3::remove_unreferenced(world)?;
     kafka::remove_unreferenced(world)?;
     connect::forget_worker_logs(world)?;
+    ssm::forget_machines(world).await?;
     Ok(Reply::json(&json!({})))
 }

@@ -16,7 +16,7 @@ pub(crate) enum Protocol {
     Query {
         namespace: &'static str,
     },
-    /// JSON 1.1, which Secrets Manager speaks; the member is the one in which its errors have their messages. What is
+    /// JSON 1.1, which Secrets Manager and Systems Manager speak; the member is the one in which its errors have their messages. What is
     /// wrong with a call is 400, whatever it is.
     JsonRpc {
         message: &'static str,
@@ -30,7 +30,7 @@ impl Protocol {
         match service {
             "iam" => Self::Query { namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
             "sts" => Self::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
-            "secretsmanager" => Self::JsonRpc { message: "Message" },
+            "secretsmanager" | "ssm" => Self::JsonRpc { message: "Message" },
             "s3" => Self::S3,
             _ => Self::RestJson,
         }

@@ -3,10 +3,11 @@
 use super::call::{Call, PathValues, Refusal, Reply};
 use super::permission::Permission;
 use super::world::World;
-use super::{apigateway, connect, iam, kafka, s3, secretsmanager, sts};
+use super::{apigateway, connect, iam, kafka, s3, secretsmanager, ssm, sts};
 
 /// The services, as the credential scope of a signature calls them.
-pub(crate) const SERVICES: [&str; 7] = ["apigateway", "iam", "kafka", "kafkaconnect", "s3", "secretsmanager", "sts"];
+pub(crate) const SERVICES: [&str; 8] =
+    ["apigateway", "iam", "kafka", "kafkaconnect", "s3", "secretsmanager", "ssm", "sts"];
 
 /// What each service does: everything else is refused as an operation that there isn't.
 pub(crate) fn operations() -> [(&'static str, Vec<&'static str>); SERVICES.len()] {
@@ -17,6 +18,7 @@ pub(crate) fn operations() -> [(&'static str, Vec<&'static str>); SERVICES.len()
         ("kafkaconnect", connect::operations()),
         ("s3", s3::operations()),
         ("secretsmanager", secretsmanager::operations()),
+        ("ssm", ssm::operations()),
         ("sts", sts::operations()),
     ]
 }
@@ -29,6 +31,7 @@ pub(crate) fn operation(service: &str, call: &Call) -> Option<(&'static str, Pat
         "kafka" => kafka::operation(call),
         "kafkaconnect" => connect::operation(call),
         "secretsmanager" => secretsmanager::operation(call),
+        "ssm" => ssm::operation(call),
         "sts" => sts::operation(call),
         _ => None,
     }
@@ -51,6 +54,7 @@ pub(crate) async fn handle(
         "kafka" => kafka::handle(world, operation, path, call).await,
         "kafkaconnect" => connect::handle(world, operation, path, call).await,
         "secretsmanager" => secretsmanager::handle(world, operation, call),
+        "ssm" => ssm::handle(world, operation, call),
         "sts" => sts::handle(world, operation, path, call).await,
         other => Err(unknown_service(other)),
     }
@@ -64,6 +68,7 @@ pub(crate) fn needs(world: &World, service: &str, operation: &str, path: &PathVa
         "kafka" => kafka::needs(operation, path, call),
         "kafkaconnect" => connect::needs(operation, path, call),
         "secretsmanager" => secretsmanager::needs(world, operation, call),
+        "ssm" => ssm::needs(world, operation, call),
         _ => Vec::new(),
     }
 }

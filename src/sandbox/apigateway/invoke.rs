@@ -85,7 +85,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) fn new(world: Arc<World>) -> Self {
         let stages = Stages::of(&world.store);
-        Self { world, stages, backends: Backends::default() }
+        Self { backends: Backends::of(Arc::clone(&world)), world, stages }
     }
 
     /// Answers a call of an API, which must be in `region` where one is given.

@@ -360,6 +360,48 @@ async fn secrets_need_secrets_managers_actions_on_their_arns() {
 }
 
 #[tokio::test]
+async fn commands_need_their_document_and_each_of_their_instances() {
+    let test = Test::new().await;
+    let ssm = client!(aws_sdk_ssm, test, test.session);
+    let refused = |action, shown: &str| {
+        let (_, code, message) = denied("AccessDeniedException", action, shown);
+        (400, code, message)
+    };
+    let id = "i-0123456789abcdef0";
+    let declared = json!({"id": id, "tags": {"team": "data"}}).to_string();
+    let declare = reqwest::Client::new().post(format!("{}/_sandbox/instance", test.sandbox.endpoint())).body(declared);
+    assert_eq!(declare.send().await.unwrap().status(), 200);
+    let document = "arn:aws:ssm:us-east-1::document/AWS-RunShellScript";
+    let instance = format!("arn:aws:ec2:us-east-1:000000000000:instance/{id}");
+    let send = async || {
+        let call =
+            ssm.send_command().document_name("AWS-RunShellScript").parameters("commands", vec!["true".to_owned()]);
+        call.instance_ids(id).send().await
+    };
+    assert_eq!(told(&send().await.unwrap_err()), refused("ssm:SendCommand", document));
+    test.allow(&[("ssm:SendCommand", document)]).await;
+    assert_eq!(told(&send().await.unwrap_err()), refused("ssm:SendCommand", &instance));
+    test.allow(&[("ssm:SendCommand", document), ("ssm:SendCommand", "arn:aws:ec2:*:*:instance/*")]).await;
+    send().await.unwrap();
+    let tagged = |team: &str| {
+        let on = json!({"StringEquals": {"ssm:resourceTag/team": team}});
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "ssm:SendCommand", "Resource": document},
+            {"Effect": "Allow", "Action": "ssm:SendCommand", "Resource": "*", "Condition": on}]})
+        .to_string()
+    };
+    test.put_policy(&tagged("web")).await;
+    assert_eq!(told(&send().await.unwrap_err()), refused("ssm:SendCommand", &instance));
+    test.put_policy(&tagged("data")).await;
+    send().await.unwrap();
+    let list = async || ssm.list_commands().send().await;
+    let all = "arn:aws:ssm:us-east-1:000000000000:*";
+    assert_eq!(told(&list().await.unwrap_err()), refused("ssm:ListCommands", all));
+    test.allow(&[("ssm:List*", "*")]).await;
+    assert_eq!(list().await.unwrap().commands().len(), 2);
+}
+
+#[tokio::test]
 async fn iam_asks_too_for_what_a_call_does_beside_its_name() {
     let test = Test::new().await;
     let iam = client!(aws_sdk_iam, test, test.session);

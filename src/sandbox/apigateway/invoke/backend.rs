@@ -2,19 +2,21 @@
 //!
 //! An integration may name any backend, and it is called. But the sandbox never calls the real AWS: a name under
 //! `amazonaws.com`, as the public names of EC2 instances are, counts as a network error unless it leads to this machine
-//! (`/etc/hosts` can do that), and so do the link-local addresses, where instances find their metadata.
+//! (`/etc/hosts` can do that) or is that of one of the sandbox's own machines, and so do the link-local addresses, where instances find their metadata.
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url, redirect};
 
 use super::refusal::Refusal;
+use crate::sandbox::ssm;
+use crate::sandbox::world::World;
 
 /// API Gateway waits that long at most.
 const LONGEST: u64 = 29_000;
@@ -42,9 +44,18 @@ pub(super) struct Incoming {
 
 /// The connections to backends, made when the first is called.
 #[derive(Default)]
-pub(super) struct Backends(OnceLock<Option<Client>>);
+pub(super) struct Backends {
+    /// The sandbox whose machines are backends too, if they are.
+    world: Option<Arc<World>>,
+    client: OnceLock<Option<Client>>,
+}
 
 impl Backends {
+    /// The connections of a sandbox.
+    pub(super) fn of(world: Arc<World>) -> Self {
+        Self { world: Some(world), client: OnceLock::new() }
+    }
+
     /// Sends a request and waits for all of the response.
     ///
     /// # Errors
@@ -58,11 +69,18 @@ impl Backends {
     }
 
     async fn exchange(&self, request: Outgoing) -> Result<Incoming, Refusal> {
-        let client = self.0.get_or_init(|| client().ok()).as_ref().ok_or_else(Refusal::configuration_error)?;
-        let Outgoing { method, uri, headers, body } = request;
-        let url = Url::parse(&uri).map_err(|_| Refusal::configuration_error())?;
+        let client = self.client.get_or_init(|| client().ok()).as_ref().ok_or_else(Refusal::configuration_error)?;
+        let Outgoing { method, uri, mut headers, body } = request;
+        let mut url = Url::parse(&uri).map_err(|_| Refusal::configuration_error())?;
         if is_metadata(&url) {
             return Err(Refusal::network_error());
+        }
+        if self.is_machine(&url) {
+            // It listens on the loopback interface. Connections are kept by name, and a name may be a machine's no longer.
+            if let Ok(named) = HeaderValue::from_str(url.authority()) {
+                headers.entry(header::HOST).or_insert(named);
+            }
+            url.set_host(Some("127.0.0.1")).map_err(|_| Refusal::configuration_error())?;
         }
         let mut call = client.request(method, url).headers(headers);
         if !body.is_empty() {
@@ -79,6 +97,12 @@ impl Backends {
         }
         Ok(Incoming { status, headers, body: body.freeze() })
     }
+
+    /// Whether a URL names a machine of the sandbox.
+    fn is_machine(&self, url: &Url) -> bool {
+        let host = url.host_str().filter(|_| url.scheme() == "http");
+        self.world.as_ref().zip(host).is_some_and(|(world, host)| ssm::is_public_name(world, host))
+    }
 }
 
 fn client() -> reqwest::Result<Client> {
@@ -90,7 +114,7 @@ fn client() -> reqwest::Result<Client> {
         .http1_only()
         .tcp_nodelay(true)
         .pool_idle_timeout(IDLE)
-        .dns_resolver(std::sync::Arc::new(Resolver))
+        .dns_resolver(Arc::new(Resolver))
         .build()
 }
 
