@@ -30,7 +30,8 @@ fi
 id=0 answering=0
 while IFS= read -r -d , server; do
     ((id += 1))
-    # Whether somebody listens; the connection is closed at once.
+    # Whether somebody listens; the connection is closed at once. It is the inner shell that expands its words.
+    # shellcheck disable=SC2016
     timeout 5 bash -c 'exec 3<>"/dev/tcp/${0%:*}/${0##*:}"' "$server" 2>/dev/null || continue
     ((answering += 1))
     printf '%s (id: %d rack: use1-az%d) -> (\n\tProduce(0): 0 to 9 [usable: 9]\n)\n' "$server" "$id" "$id"

@@ -184,7 +184,7 @@ impl<'a> Filter<'a> {
             Self::After(at) => command.requested >= *at,
             Self::Before(at) => command.requested < *at,
             Self::Status(wanted) => status == *wanted,
-            Self::IsOver(wanted) => !["Pending", "InProgress", "Cancelling"].contains(&status) == *wanted,
+            Self::IsOver(wanted) => ["Pending", "InProgress", "Cancelling"].contains(&status) != *wanted,
             Self::Document(name) => *name == DOCUMENT,
         }
     }
