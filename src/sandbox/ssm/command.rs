@@ -329,7 +329,7 @@ mod tests {
         let (good, bad, late) = (ended(Ending::Ended(0)), ended(Ending::Ended(1)), ended(Ending::TooLong));
         let pending = Invocation::new(&command(), "i-76543210");
         let name = |invocations: &[Invocation]| overall(invocations).1;
-        assert_eq!(name(&[pending.clone()]), "Pending");
+        assert_eq!(name(std::slice::from_ref(&pending)), "Pending");
         assert_eq!(name(&[pending, bad.clone()]), "InProgress");
         assert_eq!(name(&[good.clone(), late.clone()]), "ExecutionTimedOut");
         assert_eq!(name(&[late, bad, good.clone()]), "Failed");

@@ -205,7 +205,7 @@ mod tests {
         instance.tags.insert("env".to_owned(), "dev".to_owned());
         let (name, env) =
             (json!({"Key": "tag:Name", "Values": ["a", "kafka"]}), json!({"Key": "tag:env", "Values": ["prod"]}));
-        assert!(is_target(&instance, &[name.clone()]));
+        assert!(is_target(&instance, std::slice::from_ref(&name)));
         assert!(!is_target(&instance, &[name.clone(), env]));
         assert!(is_target(&instance, &[name, json!({"Key": "tag-key", "Values": ["env"]})]));
         assert!(is_target(&instance, &[json!({"Key": "InstanceIds", "Values": ["i-01234567"]})]));
