@@ -20,6 +20,7 @@ use serde::Serialize;
 
 mod arn;
 mod digest;
+mod kafka_version;
 mod load;
 mod nearest;
 mod problem;
@@ -33,6 +34,7 @@ mod validate;
 mod variables;
 mod yaml;
 
+pub(crate) use kafka_version::has_topic_api;
 pub use load::{Overrides, load};
 pub(crate) use nearest::suggestion;
 pub use problem::{Problem, Problems};

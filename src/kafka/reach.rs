@@ -31,18 +31,16 @@ enum Reached {
 pub(super) async fn explained(brokers: &Brokers, error: Option<KrafkaError>) -> Failure {
     let failed = |code, message| Failure { operation: "Connect", code, message };
     let (listener, servers) = (brokers.login.listener(), brokers.servers());
-    match &error {
+    let refused = match &error {
         // A certificate that isn't what it should be is one of these, too.
-        Some(KrafkaError::Auth { .. } | KrafkaError::Broker { .. }) => {
-            let error = error.map_or_else(String::new, |error| error.to_string());
-            let advice = brokers.login.advice();
-            return failed(UNAUTHENTICATED, format!("the {listener} listener at {servers} refuses: {error}; {advice}"));
+        Some(error @ (KrafkaError::Auth { .. } | KrafkaError::Broker { .. })) => {
+            Some(format!("the {listener} listener at {servers} refuses: {error}"))
         }
-        Some(KrafkaError::Config { .. }) => {
-            let error = error.map_or_else(String::new, |error| error.to_string());
-            return failed(UNAUTHENTICATED, format!("{error}; {}", brokers.login.advice()));
-        }
-        _ => {}
+        Some(error @ KrafkaError::Config { .. }) => Some(error.to_string()),
+        _ => None,
+    };
+    if let Some(refused) = refused {
+        return failed(UNAUTHENTICATED, format!("{refused}; {}", brokers.login.advice()));
     }
     let addresses: Vec<&str> = servers.split(',').map(str::trim).collect();
     let reached = join_all(addresses.iter().map(|address| reach(address))).await;

@@ -21,10 +21,6 @@ mod login;
 
 pub(crate) use login::brokers;
 
-/// The oldest Kafka version whose topics MSK's topic API manages.
-/// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
-const TOPIC_API_SINCE: (u32, u32) = (3, 6);
-
 /// The output that tells by which way topics are managed; absent where they can't be.
 pub(crate) const TOPICS_VIA: &str = "topics_via";
 /// The field that tells why a cluster can't be used; absent where it can.
@@ -112,7 +108,7 @@ impl Cluster {
             return Some("it is Serverless, whose topics the MSK topic API does not manage".to_owned());
         }
         let version = version(cluster)?;
-        (number(version)? < TOPIC_API_SINCE)
+        (!manifest::has_topic_api(version)?)
             .then(|| format!("it runs Kafka {version}, and the MSK topic API needs 3.6.0 or later"))
     }
 
@@ -189,12 +185,6 @@ fn seen(unusable: Option<String>, output: Output) -> Observed {
 
 fn version(cluster: &Description) -> Option<&str> {
     cluster.provisioned()?.current_broker_software_info()?.kafka_version()
-}
-
-/// `3.8.x` and `3.6.0` as (3, 8) and (3, 6).
-fn number(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// The subnets and security groups of the brokers, sorted.
@@ -288,14 +278,6 @@ impl Resource for Cluster {
 mod tests {
     use super::*;
     use crate::manifest::{Access, Auth};
-
-    #[test]
-    fn versions_are_compared_as_numbers() {
-        assert_eq!(number("3.6.0"), Some((3, 6)));
-        assert!(number("2.8.1") < Some(TOPIC_API_SINCE));
-        assert!(number("3.10.x") > Some(TOPIC_API_SINCE));
-        assert_eq!(number("latest"), None);
-    }
 
     #[test]
     fn a_cluster_is_addressed_by_its_name_however_it_is_found() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cluster::Cluster;
 use super::topic::{self, Commands};
 use super::{Shared, Unbuildable};
-use crate::engine::plan::{Plan, Work};
+use crate::engine::plan::{Plan, Step, Work};
 use crate::engine::{Outputs, Resource};
 use crate::manifest::Manifest;
 
@@ -59,10 +59,8 @@ pub async fn topic_commands(
 }
 
 fn of_plan(plan: &Plan, manifest: &Manifest, commands: &Commands<'_>) -> Vec<String> {
-    let declared = |step: &crate::engine::plan::Step| {
-        manifest.topics.iter().find(|topic| topic::address(&topic.name) == step.address)
-    };
-    let of_step = |step: &crate::engine::plan::Step| match (&step.work, declared(step)) {
+    let declared = |step: &Step| manifest.topics.iter().find(|topic| topic::address(&topic.name) == step.address);
+    let of_step = |step: &Step| match (&step.work, declared(step)) {
         (Work::Create(_), Some(topic)) => vec![commands.create(topic)],
         (Work::Update(change), Some(topic)) => commands.update(topic, Some(change)),
         _ => Vec::new(),

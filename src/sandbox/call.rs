@@ -24,6 +24,20 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A call of which the body alone matters.
+    #[cfg(test)]
+    pub(crate) fn with_body(body: &serde_json::Value) -> Self {
+        Self {
+            method: String::new(),
+            path: String::new(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: body.to_string().into(),
+            region: "us-east-1".to_owned(),
+            caller: String::new(),
+        }
+    }
+
     /// The first value of a query key.
     pub(crate) fn query(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())

@@ -9,8 +9,8 @@
 //!   the mirror has `.sha256` and `.sha512`, as sha256sum prints them
 
 mod archives;
-mod sha1;
 
+use s3s::crypto::{Checksum, Sha1};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::call::{Refusal, Reply};
@@ -94,7 +94,7 @@ impl<'a> Archive<'a> {
     fn sum(&self, part: Part, name: &str, bytes: &[u8]) -> Option<String> {
         let hex = match part {
             Part::Whole => return None,
-            Part::Sha1 => hex::encode(sha1::digest(bytes)),
+            Part::Sha1 => hex::encode(Sha1::checksum(bytes)),
             Part::Sha256 => hex::encode(Sha256::digest(bytes)),
             Part::Sha512 => hex::encode(Sha512::digest(bytes)),
         };

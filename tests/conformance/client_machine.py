@@ -27,10 +27,13 @@ from sandbox import ROOT
 
 SCRIPTS = ROOT / "src" / "client_host"
 STAND_INS = pathlib.Path(__file__).resolve().parent / "machine"
+SANDBOX_STAND_IN = SCRIPTS.parent / "sandbox" / "ssm" / "stand-ins" / "stand-in"
+# Commands that are stood in for as on the sandbox's machines, and those that a test's machine has of its own.
 COMMANDS = [
-    *("id", "sleep", "java", "useradd", "userdel", "chown", "amazon-linux-extras", "yum", "dnf", "apt-get"),
-    *("rpm", "dpkg", "apt-cache", "journalctl", "systemctl"),
+    *("id", "java", "useradd", "userdel", "chown", "amazon-linux-extras", "yum", "dnf", "apt-get"),
+    *("rpm", "dpkg", "apt-cache"),
 ]
+OWN_COMMANDS = ["sleep", "journalctl", "systemctl"]
 # What setup.sh changes something by, and what those who stand in for the machine do.
 CHANGING = ["curl", "tar", "mv", "ln", "rm", "mkdir", "cp", "chmod", "find", "xargs", "rmdir", "chown", "useradd"]
 CHANGING += ["userdel", "systemctl", "yum", "dnf", "apt-get", "timeout"]
@@ -234,8 +237,9 @@ class Machine:
         (folder / "journal").write_text("")
         (self.has / "manager").write_text(system.manager)
         (self.has / "users").write_text("root\n")
-        for command in COMMANDS:
-            (folder / "bin" / command).symlink_to(STAND_INS / "stand-in")
+        for commands, stand_in in ((COMMANDS, SANDBOX_STAND_IN), (OWN_COMMANDS, STAND_INS / "stand-in")):
+            for command in commands:
+                (folder / "bin" / command).symlink_to(stand_in)
         for command in CHANGING:
             (folder / "killers" / command).symlink_to(STAND_INS / "killer")
         for script in ("setup.sh", "archives.sh", "report.sh", "profile.sh"):

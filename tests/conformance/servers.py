@@ -17,6 +17,7 @@ import urllib.request
 import boto3
 from botocore.config import Config
 
+from planning import Pipeline, ran
 from sandbox import BINARY, clean_environment
 
 REGION = "us-east-1"
@@ -137,7 +138,7 @@ def _wait_until_up(process, port, log):
         time.sleep(0.1)
 
 
-class Bench:
+class Bench(Pipeline):
     """One pipeline on a server: a folder with its manifest, and the tool."""
 
     def __init__(self, server, folder, name):
@@ -157,39 +158,12 @@ class Bench:
         command = [BINARY, verb, "manifest.yaml", "--endpoint-url", self.server.endpoint, *flags]
         environment = clean_environment(**NOBODY, HOME=str(self.folder))
         ended = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=150)
-        told = f"{verb} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-        assert ends is None or ended.returncode == ends, told
-        return ended
-
-    def plan(self):
-        """The plan, as JSON. That it ends with 2 where there are changes, and else with 0, is seen on the way."""
-        ended = self.run("plan", "--format", "json", "--detailed-exitcode", ends=None)
-        plan = json.loads(ended.stdout)
-        assert "steps" in plan, plan
-        assert ended.returncode == (2 if plan["steps"] else 0), ended.stderr
-        return plan
-
-    def planned(self):
-        """What the next apply would do: {"create role/x", …}."""
-        return {f"{step['action']} {step['address']}" for step in self.plan()["steps"]}
-
-    def changes(self):
-        """The fields that the next apply would change."""
-        return {change["field"] for step in self.plan()["steps"] for change in step.get("changes", [])}
+        return ran(ended, verb, ends)
 
     def refusals(self):
         """Why the manifest can't be applied."""
         plan = json.loads(self.run("plan", "--format", "json", ends=3).stdout)
         return [refusal["reason"] for refusal in plan["refusals"]]
-
-    def apply(self):
-        self.run("apply", "--yes")
-
-    def settle(self):
-        """Applies what the plan has, after which there is nothing to do."""
-        assert self.planned()
-        self.apply()
-        assert not self.planned()
 
     def destroy(self, *flags):
         """Takes everything down, after which there is nothing to take down."""

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, ResourceType
 
 from apache_kafka import NEWEST, OLDEST, VERSIONS, Tools, running_broker
+from planning import Pipeline, ran
 from sandbox import BINARY, clean_environment, running
 from waiting import eventually
 from wiretap import tapped
@@ -69,7 +70,7 @@ def broker(request, tmp_path_factory):
         yield Broker(version, servers, tap, sandbox)
 
 
-class Bench:
+class Bench(Pipeline):
     """A pipeline of topics, and the tool."""
 
     def __init__(self, broker, folder, name):
@@ -94,31 +95,7 @@ class Bench:
         variables = clean_environment(PIPELINE_SANDBOX_DIR=str(self.broker.sandbox.folder / "sandbox"))
         command = [BINARY, verb, "manifest.yaml", *flags]
         ended = subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=seconds)
-        told = f"{verb} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-        assert ends is None or ended.returncode == ends, told
-        return ended
-
-    def plan(self):
-        """The plan, as JSON. That it ends with 2 where there are changes, and else with 0, is seen on the way."""
-        ended = self.run("plan", "--format", "json", "--detailed-exitcode", ends=None)
-        plan = json.loads(ended.stdout)
-        assert "steps" in plan, plan
-        assert ended.returncode == (2 if plan["steps"] else 0), ended.stderr
-        return plan
-
-    def planned(self):
-        """What the next apply would do: {"create topic/x.pin", …}."""
-        return {f"{step['action']} {step['address']}" for step in self.plan()["steps"]}
-
-    def changes(self):
-        """The fields that the next apply would change."""
-        return {change["field"] for step in self.plan()["steps"] for change in step.get("changes", [])}
-
-    def settle(self):
-        """Applies what the plan has, after which there is nothing to do."""
-        assert self.planned()
-        self.run("apply", "--yes")
-        assert not self.planned()
+        return ran(ended, verb, ends)
 
     def destroy(self):
         """Takes everything down, after which there is nothing to take down."""

@@ -5,12 +5,8 @@ use std::path::PathBuf;
 use super::super::arn::Arn;
 use super::super::problem::Findings;
 use super::super::yaml::At;
-use super::super::{Access, Auth, Cluster, ClusterReference, Pretended, TopicsVia, raw};
+use super::super::{Access, Auth, Cluster, ClusterReference, Pretended, TopicsVia, has_topic_api, raw};
 use super::{Scene, names};
-
-/// The oldest Kafka version whose topics MSK's topic API manages.
-/// <https://docs.aws.amazon.com/msk/latest/developerguide/topic-operations-information.html>
-const TOPIC_API_SINCE: (u32, u32) = (3, 6);
 
 pub(super) fn cluster(raw: &At<raw::Cluster>, scene: &Scene<'_>, findings: &mut Findings) -> Option<Cluster> {
     let auth = raw.auth.as_ref().map_or(Some(Auth::Iam), |given| auth(given, scene, findings));
@@ -118,7 +114,7 @@ fn pretended(raw: &raw::Cluster, findings: &mut Findings) -> Option<Pretended> {
     let given = raw.sandbox.as_ref()?;
     match (&given.kafka_version, &given.serverless) {
         (Some(version), _) => {
-            if number(version).is_none() {
+            if has_topic_api(version).is_none() {
                 findings.problem(
                     version.at,
                     format!("\"{}\" is no Kafka version; expected one such as 3.8.x or 2.8.1", version.value),
@@ -150,7 +146,7 @@ fn fits_what_is_pretended(cluster: &Cluster, raw: &raw::Cluster, at: &At<raw::Pr
                 findings.problem(topics_via_at, problem);
             }
         }
-        Some(Pretended::Provisioned(version)) if via_api && number(version) < Some(TOPIC_API_SINCE) => {
+        Some(Pretended::Provisioned(version)) if via_api && has_topic_api(version) != Some(true) => {
             findings.problem(
                 topics_via_at,
                 format!("the MSK topic API needs Kafka 3.6.0 or later, and this is {version}; use auto or kafka"),
@@ -158,12 +154,6 @@ fn fits_what_is_pretended(cluster: &Cluster, raw: &raw::Cluster, at: &At<raw::Pr
         }
         _ => {}
     }
-}
-
-/// `3.8.x` and `3.6.0` as (3, 8) and (3, 6).
-fn number(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// `arn:aws:secretsmanager:REGION:ACCOUNT:secret:AmazonMSK_NAME-SUFFIX`. MSK takes no secret of another name, region or

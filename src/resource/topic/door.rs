@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -96,8 +96,6 @@ pub(super) fn is_no_increase(message: &str) -> bool {
 pub(crate) struct Doors {
     api: TopicApi,
     kafka: KafkaDoor,
-    /// Seen when the cluster is read, which is before anything is asked of its topics.
-    serverless: OnceLock<bool>,
 }
 
 impl Doors {
@@ -106,7 +104,6 @@ impl Doors {
         Self {
             api: TopicApi::new(Arc::clone(context), topics.iter().map(|topic| topic.name.as_str())),
             kafka: KafkaDoor::new(topics),
-            serverless: OnceLock::new(),
         }
     }
 
@@ -115,18 +112,17 @@ impl Doors {
     /// # Errors
     /// Where they can't be reached or don't let the caller in.
     pub(crate) async fn open(&self, brokers: &Brokers) -> Result<()> {
-        self.kafka.open(brokers, self.is_serverless()).await
+        self.kafka.open(brokers).await
     }
 
     /// Takes note of the cluster's type.
     pub(crate) fn see(&self, is_serverless: bool) {
-        // It never changes.
-        let _ = self.serverless.set(is_serverless);
+        self.kafka.see(is_serverless);
     }
 
     /// Whether the cluster is Serverless, where replicas are its own affair.
     pub(super) fn is_serverless(&self) -> bool {
-        self.serverless.get().copied().unwrap_or(false)
+        self.kafka.is_serverless()
     }
 
     /// The way of that name.

@@ -1,6 +1,7 @@
 //! Topics through the Kafka protocol: the same questions as to the topic API, asked for many topics in one request.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -16,7 +17,9 @@ use crate::manifest::Topic;
 pub(super) struct KafkaDoor {
     /// The settings that any of the topics declares: no others are asked for.
     keys: Vec<String>,
-    open: OnceCell<Open>,
+    topics: OnceCell<Topics>,
+    /// Whether the cluster is Serverless; seen when the cluster is read, which is before anything is asked of its topics.
+    serverless: OnceLock<bool>,
     describe: Gather<String, Option<TopicDescription>, Failure>,
     create: Gather<NewTopic, (), Failure>,
     grow: Gather<(String, i32), (), Failure>,
@@ -24,18 +27,13 @@ pub(super) struct KafkaDoor {
     delete: Gather<String, (), Failure>,
 }
 
-#[derive(Debug)]
-struct Open {
-    topics: Topics,
-    is_serverless: bool,
-}
-
 impl KafkaDoor {
     pub(super) fn new(topics: &[Topic]) -> Self {
         let keys: BTreeSet<&String> = topics.iter().flat_map(|topic| topic.config.keys()).collect();
         Self {
             keys: keys.into_iter().cloned().collect(),
-            open: OnceCell::new(),
+            topics: OnceCell::new(),
+            serverless: OnceLock::new(),
             describe: Gather::new(),
             create: Gather::new(),
             grow: Gather::new(),
@@ -45,13 +43,23 @@ impl KafkaDoor {
     }
 
     /// Connects.
-    pub(super) async fn open(&self, brokers: &Brokers, is_serverless: bool) -> Result<()> {
-        let connect = || async { Ok(Open { topics: Topics::connect(brokers).await?, is_serverless }) };
-        self.open.get_or_try_init(connect).await.map(drop).map_err(|failure: Failure| told(&failure))
+    pub(super) async fn open(&self, brokers: &Brokers) -> Result<()> {
+        self.topics.get_or_try_init(|| Topics::connect(brokers)).await.map(drop).map_err(|failure| told(&failure))
     }
 
-    fn opened(&self) -> Result<&Open> {
-        self.open.get().ok_or_else(|| "its cluster's brokers were not connected to".into())
+    /// Takes note of the cluster's type.
+    pub(super) fn see(&self, is_serverless: bool) {
+        // It never changes.
+        let _ = self.serverless.set(is_serverless);
+    }
+
+    /// Whether the cluster is Serverless, where replicas are its own affair.
+    pub(super) fn is_serverless(&self) -> bool {
+        self.serverless.get().copied().unwrap_or(false)
+    }
+
+    fn topics(&self) -> Result<&Topics> {
+        self.topics.get().ok_or_else(|| "its cluster's brokers were not connected to".into())
     }
 }
 
@@ -91,7 +99,7 @@ impl Door for KafkaDoor {
     }
 
     async fn describe(&self, cluster: &str, topic: &Topic) -> Result<Option<Seen>> {
-        let topics = &self.opened()?.topics;
+        let topics = self.topics()?;
         let ask = |names: Vec<String>| async move { topics.describe(&names, &self.keys).await };
         let described = self.describe.answer(topic.name.clone(), ask).await?;
         let described = described.map_err(|failure| {
@@ -111,11 +119,11 @@ impl Door for KafkaDoor {
     }
 
     async fn create(&self, cluster: &str, topic: &Topic) -> Result<Created> {
-        let Open { topics, is_serverless } = self.opened()?;
+        let topics = self.topics()?;
         let new = NewTopic {
             name: topic.name.clone(),
             partitions: topic.partitions,
-            replication_factor: (!is_serverless).then_some(topic.replication_factor),
+            replication_factor: (!self.is_serverless()).then_some(topic.replication_factor),
             config: topic.config.clone(),
         };
         match self.create.answer(new, |new| async move { topics.create(&new).await }).await? {
@@ -126,7 +134,7 @@ impl Door for KafkaDoor {
     }
 
     async fn grow(&self, cluster: &str, topic: &Topic) -> Result<()> {
-        let topics = &self.opened()?.topics;
+        let topics = self.topics()?;
         let wanted = (topic.name.clone(), topic.partitions);
         match self.grow.answer(wanted, |wanted| async move { topics.grow(&wanted).await }).await? {
             Err(failure) if is_no_increase(&failure.message) => Ok(()),
@@ -135,14 +143,14 @@ impl Door for KafkaDoor {
     }
 
     async fn configure(&self, cluster: &str, topic: &Topic) -> Result<()> {
-        let topics = &self.opened()?.topics;
+        let topics = self.topics()?;
         let wanted = (topic.name.clone(), topic.config.clone());
         let result = self.configure.answer(wanted, |wanted| async move { topics.configure(&wanted).await }).await?;
         result.map_err(|failure| permitted(failure, cluster, topic, "kafka-cluster:AlterTopicDynamicConfiguration"))
     }
 
     async fn delete(&self, cluster: &str, topic: &Topic) -> Result<()> {
-        let topics = &self.opened()?.topics;
+        let topics = self.topics()?;
         match self.delete.answer(topic.name.clone(), |names| async move { topics.delete(&names).await }).await? {
             Err(failure) if failure.is("UnknownTopicOrPartitionException") => Ok(()),
             result => result.map_err(|failure| permitted(failure, cluster, topic, "kafka-cluster:DeleteTopic")),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::refusals::{exists, invalid_parameter, invalid_request};
 use super::secret::Secret;
-use super::version::{BINARY, CURRENT, Content, TEXT, TOKEN, token};
+use super::version::{BINARY, Content, TEXT, TOKEN};
 use super::{tags, updates};
 use crate::sandbox::call::Refusal;
 use crate::sandbox::json_rpc::Request;
@@ -38,11 +38,7 @@ pub(super) fn create(request: &Request<'_>) -> Result<Value, Refusal> {
         secret.kms_key = updates::key(request);
         secret.tags = tags;
         let mut reply = secret.named_in_reply();
-        if let Some(content) = content {
-            let id = token(request)?;
-            secret.add(id, content, &[CURRENT])?;
-            reply["VersionId"] = id.into();
-        }
+        updates::take(request, &mut secret, content, &mut reply)?;
         secret.put(transaction)?;
         Ok(reply)
     })

@@ -20,6 +20,23 @@ pub(super) fn key(request: &Request<'_>) -> Option<String> {
     request.text("KmsKeyId").filter(|key| !key.is_empty()).map(str::to_owned)
 }
 
+/// Makes a value that came with a request the current one, and tells its version in the reply.
+///
+/// # Errors
+/// Where its version is there with another value.
+pub(super) fn take(
+    request: &Request<'_>,
+    secret: &mut Secret,
+    content: Option<Content>,
+    reply: &mut Value,
+) -> Result<(), Refusal> {
+    let Some(content) = content else { return Ok(()) };
+    let id = token(request)?;
+    secret.add(id, content, &[CURRENT])?;
+    reply["VersionId"] = id.into();
+    Ok(())
+}
+
 pub(super) fn update(request: &Request<'_>) -> Result<Value, Refusal> {
     request.check(UPDATE)?;
     let content = Content::of(request)?;
@@ -35,11 +52,7 @@ pub(super) fn update(request: &Request<'_>) -> Result<Value, Refusal> {
             secret.kms_key = key(request);
             secret.changed = now();
         }
-        if let Some(content) = content {
-            let id = token(request)?;
-            secret.add(id, content, &[CURRENT])?;
-            reply["VersionId"] = id.into();
-        }
+        take(request, &mut secret, content, &mut reply)?;
         secret.put(transaction)?;
         Ok(reply)
     })

@@ -15,18 +15,6 @@ use crate::sandbox::world::{Settings, World};
 
 const OWN_KEY: &str = "alias/mine";
 
-fn call(body: &Value) -> Call {
-    Call {
-        method: String::new(),
-        path: String::new(),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: body.to_string().into(),
-        region: "us-east-1".to_owned(),
-        caller: String::new(),
-    }
-}
-
 fn parse(reply: &Reply) -> Value {
     if reply.body.is_empty() { Value::Null } else { serde_json::from_slice(&reply.body).unwrap() }
 }
@@ -48,11 +36,11 @@ impl Test {
 
     async fn kafka(&self, operation: &str, body: Value) -> Value {
         let path = PathValues::from([("clusterArn", self.cluster.arn.clone())]);
-        parse(&handle(&self.world, operation, &path, &call(&body)).await.unwrap())
+        parse(&handle(&self.world, operation, &path, &Call::with_body(&body)).await.unwrap())
     }
 
     fn secrets(&self, operation: &str, body: Value) -> Value {
-        parse(&secretsmanager::handle(&self.world, operation, &call(&body)).unwrap())
+        parse(&secretsmanager::handle(&self.world, operation, &Call::with_body(&body)).unwrap())
     }
 
     /// The ARN of a new secret.

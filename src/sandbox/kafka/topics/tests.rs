@@ -22,15 +22,7 @@ async fn every_operation(world: &World, cluster: &str) -> Vec<(&'static str, Res
             "UpdateTopic" => json!({"partitionCount": 2}),
             _ => json!({}),
         };
-        let call = Call {
-            method: route.method.to_owned(),
-            path: String::new(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: body.to_string().into(),
-            region: "us-east-1".to_owned(),
-            caller: String::new(),
-        };
+        let call = Call { method: route.method.to_owned(), ..Call::with_body(&body) };
         let path = PathValues::from([("clusterArn", cluster.to_owned()), ("topicName", "t".to_owned())]);
         answers.push((route.operation, handle(world, route.operation, &path, &call).await));
     }
