@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod apply;
+mod client;
 mod destroy;
 mod failure;
 mod outputs;
@@ -50,6 +51,8 @@ enum Verb {
     Destroy(destroy::Destroy),
     /// Print what the pipeline gives: brokers, ARNs, the invoke URL.
     Outputs(outputs::Outputs),
+    /// The machine with Kafka's tools and the REST proxy.
+    Client(client::Client),
     /// Post records to the invoke URL, and account for each of them.
     Send(Box<send::Send>),
     /// Send a marked record to every topic, and see that it becomes an object in the bucket.
@@ -189,6 +192,7 @@ async fn dispatch(cli: &Cli) -> Result<u8, Failure> {
         Verb::Apply(verb) => verb.run(&cli.global).await,
         Verb::Destroy(verb) => verb.run(&cli.global).await,
         Verb::Outputs(verb) => verb.run(&cli.global).await,
+        Verb::Client(verb) => verb.run(&cli.global).await,
         Verb::Send(verb) => verb.run(&cli.global).await,
         Verb::Verify(verb) => verb.run(&cli.global).await,
         #[cfg(feature = "sandbox")]

@@ -25,7 +25,8 @@
 //!    manifest            resource                engine::graph            engine::plan  engine::execute   cli::render
 //!
 //! cli ──▶ everything below
-//! resource ──▶ engine, manifest, aws, archive, iam_document
+//! resource ──▶ engine, manifest, aws, archive, iam_document, client_host
+//! client_host ──▶ manifest
 //! flow ──▶ aws, kafka
 //! engine, manifest, aws, kafka, sandbox: none of them imports another one of these, nor anything above
 //! archive, iam_document: leaves, that anyone may import
@@ -52,6 +53,7 @@
 pub mod archive;
 pub mod aws;
 pub mod cli;
+mod client_host;
 pub mod engine;
 pub mod flow;
 pub mod iam_document;

@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+mod api;
 mod arn;
+mod client;
 mod digest;
 mod kafka_version;
 mod load;
@@ -34,6 +36,9 @@ mod validate;
 mod variables;
 mod yaml;
 
+pub use api::{Api, ApiReference, Authorization, Backend};
+pub(crate) use client::Version;
+pub use client::{Checksums, Client, Instance, RestProxy};
 pub(crate) use kafka_version::has_topic_api;
 pub use load::{Overrides, load};
 pub(crate) use nearest::suggestion;
@@ -75,6 +80,8 @@ pub struct Manifest {
     pub connector: Option<Connector>,
     /// The API Gateway proxy.
     pub api: Option<Api>,
+    /// The machine with Kafka's tools and the REST proxy.
+    pub client: Option<Client>,
     /// SHA-256 of the resolved manifest, in hex: what was declared, whatever its comments, order and variables.
     #[serde(skip)]
     pub digest: String,
@@ -352,48 +359,4 @@ pub struct LogDelivery {
     pub s3: Option<(String, Option<String>)>,
     /// A Firehose delivery stream.
     pub firehose: Option<String>,
-}
-
-/// An API Gateway REST API in front of the REST proxy.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Api {
-    /// Which API.
-    pub reference: ApiReference,
-    /// The REST proxy.
-    pub backend: Backend,
-    /// The stage's name.
-    pub stage: String,
-    /// Whether browsers on other origins may post.
-    pub cors: bool,
-    /// Who may post.
-    pub authorization: Authorization,
-}
-
-/// Which REST API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum ApiReference {
-    /// One of our own, by name.
-    Name(String),
-    /// An existing one, by id.
-    Id(String),
-}
-
-/// Where an API passes requests to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Backend {
-    /// The REST proxy's base URL, without a slash at its end.
-    Url(String),
-    /// The REST proxy of the pipeline's own client; the sandbox's own where that is the target.
-    Client,
-}
-
-/// Who may call an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Authorization {
-    /// Anybody.
-    None,
-    /// Requests signed by a principal that may `execute-api:Invoke`.
-    AwsIam,
-    /// Requests with an API key of its usage plan.
-    ApiKey,
 }

@@ -10,12 +10,15 @@ use crate::aws::clients::Clients;
 use crate::engine::graph::{Graph, GraphError};
 use crate::engine::{Address, Outputs, Resource, Result as EngineResult};
 use crate::kafka::Brokers;
-use crate::manifest::{Auth, Backend, Manifest, PluginSource, TopicSelection};
+use crate::manifest::{Auth, Client, Manifest, PluginSource, TopicSelection};
 
+mod backend;
 mod bucket;
+mod client_host;
 mod cluster;
 mod connector;
 mod content_name;
+mod instance;
 mod object;
 mod ownership;
 mod plugin;
@@ -29,6 +32,12 @@ mod worker_configuration;
 pub use ownership::Tags;
 pub use rest_api::Door;
 pub use topic_commands::topic_commands;
+
+pub(crate) use backend::address as backend_address;
+pub(crate) use client_host::folder as client_folder;
+
+use client_host::Blueprint;
+use instance::Expected;
 
 /// What every kind works with.
 #[derive(Clone, Debug)]
@@ -69,6 +78,7 @@ pub async fn graph(manifest: &Manifest, context: &Shared, purpose: Purpose) -> R
     builder.worker_configuration();
     builder.role()?;
     builder.connector(plugin.as_deref()).await?;
+    builder.client().await?;
     builder.api().await?;
     builder.graph().map_err(Into::into)
 }
@@ -178,13 +188,26 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// The client's machine, and what is installed on it. Without an instance, both are a person's affair.
+    async fn client(&mut self) -> Result<(), Unbuildable> {
+        let Some(Client { instance: Some(declared), .. }) = &self.manifest.client else { return Ok(()) };
+        let Some(blueprint) = Blueprint::of(self.manifest, self.context).await? else { return Ok(()) };
+        let expected = Expected {
+            role: client_host::expected_role(self.manifest, self.context),
+            public_address: matches!(backend::of(self.manifest), Some(backend::Backend::Instance { .. })),
+        };
+        self.add(instance::Instance::new(self.shared(), declared, expected));
+        self.add(client_host::ClientHost::new(self.shared(), blueprint, declared));
+        Ok(())
+    }
+
     async fn api(&mut self) -> Result<(), Unbuildable> {
-        if let Some(declared) = &self.manifest.api {
-            let backend = match &declared.backend {
-                Backend::Url(url) => url.clone(),
-                Backend::Client => self.context.clients.sandbox_rest_proxy().await?,
+        if let (Some(declared), Some(backend)) = (&self.manifest.api, backend::of(self.manifest)) {
+            let backend = match backend {
+                backend::Backend::Sandbox => backend::Backend::At(self.context.clients.sandbox_rest_proxy().await?),
+                known => known,
             };
-            self.add(rest_api::RestApi::new(self.shared(), declared, &backend));
+            self.add(rest_api::RestApi::new(self.shared(), declared, backend));
         }
         Ok(())
     }
@@ -223,8 +246,9 @@ fn grants(manifest: &Manifest) -> role::Grants {
         bucket: manifest.bucket.as_ref().map(|bucket| bucket.name.clone()),
         dead_letter_topic: connector
             .and_then(|connector| connector.config.get("errors.deadletterqueue.topic.name").cloned()),
-        // The REST proxy behind the API writes as this role.
-        client_topics: if manifest.api.is_some() { names() } else { Vec::new() },
+        // The REST proxy behind the API writes as this role, and so do those who are at the client's machine.
+        client_topics: if manifest.api.is_some() || manifest.client.is_some() { names() } else { Vec::new() },
+        is_client: manifest.client.is_some(),
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Clients {
     pub iam: aws_sdk_iam::Client,
     /// Secrets Manager.
     pub secrets: aws_sdk_secretsmanager::Client,
+    /// Systems Manager.
+    pub ssm: aws_sdk_ssm::Client,
     /// API Gateway.
     pub apigateway: aws_sdk_apigateway::Client,
     /// The account that the credentials belong to.
@@ -148,6 +150,9 @@ impl Clients {
             secrets: aws_sdk_secretsmanager::Client::from_conf(
                 aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(retries.clone()).build(),
             ),
+            ssm: aws_sdk_ssm::Client::from_conf(
+                aws_sdk_ssm::config::Builder::from(&config).interceptor(retries.clone()).build(),
+            ),
             apigateway: aws_sdk_apigateway::Client::from_conf(
                 aws_sdk_apigateway::config::Builder::from(&config)
                     .retry_classifier(retry::KnownCodes)
@@ -185,6 +190,7 @@ impl Clients {
             s3: aws_sdk_s3::Client::new(config),
             iam: aws_sdk_iam::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
             apigateway: aws_sdk_apigateway::Client::new(config),
             account: account.to_owned(),
             region: "us-east-1".to_owned(),

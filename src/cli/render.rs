@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,17 @@ pub(super) fn plan(plan: &Plan, head: &Head<'_>, format: Format, style: Style) -
 /// Commands for a shell, a line each.
 pub(super) fn commands(lines: &[String]) -> io::Result<()> {
     out(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
+/// The files that were written, and what to do with them.
+pub(super) fn rendered(folder: &Path, files: &[&str], format: Format) -> io::Result<()> {
+    if format == Format::Json {
+        return out(&pretty(&json!({ "folder": folder.display().to_string(), "files": files })));
+    }
+    let shown = folder.display();
+    let lines: String = files.iter().map(|file| format!("{shown}/{file}\n")).collect();
+    tell(&format!("Copy the folder to the machine, and there: sudo bash setup.sh all ({shown}/README.md says more)\n"));
+    out(&lines)
 }
 
 /// A plan that is about to be done. One that is asked about is shown in any case.

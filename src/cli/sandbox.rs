@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::failure::{DONE, Failure};
 use super::{Format, Global, render, session, steps};
 use crate::aws::addresses::loopback;
-use crate::manifest::{Access, ClusterReference, Manifest, Pretended, parse_duration};
+use crate::manifest::{Access, Cluster, ClusterReference, Instance, Manifest, Pretended, Role, Trust, parse_duration};
 use crate::resource::Purpose;
 use crate::sandbox::{ACCESS_KEY_ID, Claim, Fault, Options, SECRET_ACCESS_KEY, Settings, claim, start};
 
@@ -90,9 +91,39 @@ pub(super) fn settings() -> Result<Settings, Failure> {
     Settings::from_env(parse_duration).map_err(|error| Failure::Usage(error.to_string()))
 }
 
-/// Sees to it that the manifest's cluster exists in the sandbox at `url`.
-pub(super) async fn declare_cluster(url: &str, manifest: &Manifest) -> Result<(), Failure> {
-    let Some(cluster) = &manifest.cluster else { return Ok(()) };
+/// Sees to it that what the tool never makes, the manifest's cluster and instance, exists in the sandbox at `url`.
+pub(super) async fn declare(url: &str, manifest: &Manifest) -> Result<(), Failure> {
+    if let Some(cluster) = &manifest.cluster {
+        declare_cluster(url, manifest, cluster).await?;
+    }
+    match manifest.client.as_ref().and_then(|client| client.instance.as_ref()) {
+        Some(instance) => declare_instance(url, manifest, instance).await,
+        None => Ok(()),
+    }
+}
+
+/// An instance with the manifest's role as its profile, where that is meant for instances. One that is there stays as it
+/// is.
+async fn declare_instance(url: &str, manifest: &Manifest, instance: &Instance) -> Result<(), Failure> {
+    let mut body = json!({ "region": manifest.region, "if_absent": true });
+    match instance {
+        Instance::Id(id) => body["id"] = json!(id),
+        Instance::Tag { key, value } => {
+            // One and the same for a tag.
+            let number = hex::encode(Sha256::digest(format!("{key}={value}")));
+            body["id"] = json!(format!("i-{}", &number[..17]));
+            body["tags"] = json!({ key: value });
+        }
+    }
+    let is_profile = |role: &&Role| role.trust.contains(&Trust::Service("ec2.amazonaws.com".to_owned()));
+    if let Some(role) = manifest.role.as_ref().filter(is_profile) {
+        body["role"] = json!(role.name);
+    }
+    private(reqwest::Method::POST, url, "instance", &body).await?;
+    Ok(())
+}
+
+async fn declare_cluster(url: &str, manifest: &Manifest, cluster: &Cluster) -> Result<(), Failure> {
     let mut body = match &cluster.reference {
         ClusterReference::Name(name) => json!({ "name": name, "region": manifest.region }),
         ClusterReference::Arn(arn) => json!({ "arn": arn, "region": manifest.region }),
@@ -143,7 +174,7 @@ impl Up {
             render::note(&taken.to_string(), global.style());
         }
         for manifest in &manifests? {
-            declare_cluster(sandbox.endpoint(), manifest).await?;
+            declare(sandbox.endpoint(), manifest).await?;
         }
         // Announced last, so that whoever finds it finds it whole.
         sandbox.announce()?;

@@ -160,7 +160,7 @@ async fn local(_manifest: &Manifest, _style: render::Style) -> Result<(Endpoint,
 
 #[cfg(feature = "sandbox")]
 async fn local(manifest: &Manifest, style: render::Style) -> Result<(Endpoint, Home), Failure> {
-    use super::sandbox::{claimed, declare_cluster, folder, settings};
+    use super::sandbox::{claimed, declare, folder, settings};
     use crate::sandbox::{ACCESS_KEY_ID, Claim, Options, SECRET_ACCESS_KEY, start, wait_for};
 
     let folder = folder()?;
@@ -186,6 +186,6 @@ async fn local(manifest: &Manifest, style: render::Style) -> Result<(Endpoint, H
         Claim::Served { endpoint, .. } => (endpoint, Home::Elsewhere),
         Claim::Busy { .. } => return Err("the sandbox's folder is in use; try again".into()),
     };
-    declare_cluster(&url, manifest).await?;
+    declare(&url, manifest).await?;
     Ok((Endpoint::Sandbox { url, access_key_id: ACCESS_KEY_ID, secret_access_key: SECRET_ACCESS_KEY }, home))
 }

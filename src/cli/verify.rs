@@ -80,7 +80,7 @@ impl Verify {
         let mut evidence = Evidence { connector: connector.unwrap_or_default(), ..Evidence::default() };
         if traces.iter().any(|trace| !trace.is_well()) {
             evidence.drift = evidence::drift(&plan(&session.graph, &snapshot));
-            evidence::gather(&mut evidence, &session.manifest, clients, &outputs, &traces).await;
+            evidence::gather(&mut evidence, &session.manifest, clients, snapshot.known(), &traces).await;
         }
         let removed = if self.clean { clean(&probe, &traces).await } else { Vec::new() };
         let findings: Vec<_> = traces.iter().map(|trace| (trace, causes(trace, &evidence))).collect();

@@ -68,6 +68,8 @@ settings_read() {
 FORMS
     for file in $(files_wanted); do
         [[ -r $HERE/$file ]] || refuse 65 "there is no $file beside this script"
+        ! grep -q 'username="USER" password="PASSWORD"' "$HERE/$file" ||
+            refuse 65 "$file: write the user and the password in the place of USER and PASSWORD"
     done
 }
 

@@ -34,6 +34,7 @@ pub(super) struct Manifest {
     pub(super) role: Option<At<Role>>,
     pub(super) connector: Option<At<Connector>>,
     pub(super) api: Option<At<Api>>,
+    pub(super) client: Option<At<Client>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,4 +213,36 @@ pub(super) struct Api {
     pub(super) stage: Option<At<String>>,
     pub(super) cors: Option<At<bool>>,
     pub(super) authorization: Option<At<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Client {
+    pub(super) instance: Option<At<Instance>>,
+    pub(super) address: Option<At<String>>,
+    pub(super) kafka_version: Option<At<String>>,
+    pub(super) java_version: Option<At<i64>>,
+    pub(super) iam_jar_version: Option<At<String>>,
+    pub(super) rest_proxy: Option<At<RestProxy>>,
+    pub(super) mirror: Option<At<String>>,
+    pub(super) checksums: Option<At<Checksums>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Instance {
+    Id(String),
+    With { tag: At<BTreeMap<String, At<String>>> },
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RestProxy {
+    pub(super) version: Option<At<String>>,
+    pub(super) port: Option<At<i64>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Checksums {
+    pub(super) kafka: Option<At<String>>,
+    pub(super) iam_jar: Option<At<String>>,
+    pub(super) rest_proxy: Option<At<String>>,
 }

@@ -29,8 +29,6 @@ pub(super) enum Shape {
     Record(&'static Record),
     /// Any of these, told apart by whether the value is a scalar, a list or a mapping.
     Either(&'static [Self]),
-    /// Something that a later version knows.
-    Later,
 }
 
 /// A mapping whose keys are known.
@@ -69,7 +67,6 @@ impl Shape {
                 format!("a mapping with {}", names.join(", "))
             }
             Self::Either(shapes) => shapes.iter().map(Self::described).collect::<Vec<_>>().join(", or "),
-            Self::Later => "nothing yet".to_owned(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::yaml::At;
 use super::{Manifest, Overrides, Target, raw};
 
 mod api;
+mod client;
 mod cluster;
 mod connector;
 mod names;
@@ -81,6 +82,7 @@ pub(super) fn validate(
     let role = raw.role.as_ref().map(|role| role::role(role, &scene, findings));
     let connector = raw.connector.as_ref().map(|connector| connector::connector(connector, &scene, findings));
     let api = raw.api.as_ref().map(|api| api::api(api, &scene, findings));
+    let client = raw.client.as_ref().map(|client| client::client(client, &scene, findings));
     Some(Manifest {
         path: path.to_owned(),
         name: name?,
@@ -98,6 +100,7 @@ pub(super) fn validate(
         role,
         connector,
         api: api.flatten(),
+        client,
         digest: String::new(),
         warnings: Vec::new(),
     })

@@ -16,6 +16,7 @@ use crate::engine::{
 };
 use crate::manifest::{Api, ApiReference, Authorization};
 use crate::resource::Shared;
+use crate::resource::backend::Backend;
 
 use converge::Aim;
 use leftover::Leftover;
@@ -43,7 +44,7 @@ pub use door::Door;
 const KIND: &str = "rest_api";
 
 /// A REST API, as declared.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RestApi {
     context: Shared,
     address: Address,
@@ -51,6 +52,10 @@ pub(crate) struct RestApi {
     stage: String,
     /// Whether a call needs nothing.
     open: bool,
+    declared: Api,
+    backend: Backend,
+    needs: Vec<Address>,
+    /// What is wanted; without the integration as long as the backend isn't known.
     wanted: Parts,
 }
 
@@ -61,16 +66,35 @@ pub(crate) fn address(declared: &Api) -> Address {
 }
 
 impl RestApi {
-    /// The API that is declared, which passes requests to `backend`: a base URL without a slash at its end.
-    pub(crate) fn new(context: Shared, declared: &Api, backend: &str) -> Self {
+    /// The API that is declared, which passes requests to `backend`.
+    pub(crate) fn new(context: Shared, declared: &Api, backend: Backend) -> Self {
         Self {
+            declared: declared.clone(),
+            needs: backend.needs(),
             address: address(declared),
             reference: declared.reference.clone(),
             stage: declared.stage.clone(),
             open: declared.authorization == Authorization::None,
-            wanted: Parts::declared(declared, backend, &context.tags.shared_key()),
+            wanted: Parts::declared(declared, backend.url(&Outputs::default()).as_deref(), &context.tags.shared_key()),
+            backend,
             context,
         }
+    }
+
+    /// The same, given what is known of its backend.
+    fn knowing(&self, known: &Outputs) -> Self {
+        let url = self.backend.url(known);
+        let wanted = Parts::declared(&self.declared, url.as_deref(), &self.context.tags.shared_key());
+        Self { wanted, ..self.clone() }
+    }
+
+    /// Whether the API can be made: a deployment is a snapshot, and one without an integration isn't taken.
+    fn with_backend(&self, known: &Outputs) -> Result<Self> {
+        let api = self.knowing(known);
+        if api.wanted.integration.is_some() {
+            return Ok(api);
+        }
+        Err("the address of its backend is not known; give `client.address`, or the machine a public address".into())
     }
 
     fn client(&self) -> &aws_sdk_apigateway::Client {
@@ -110,11 +134,15 @@ impl Resource for RestApi {
     }
 
     fn needs(&self) -> &[Address] {
-        &[]
+        &self.needs
     }
 
-    fn desired(&self, _known: &Outputs) -> Fields {
-        self.wanted.fields()
+    fn desired(&self, known: &Outputs) -> Fields {
+        let wanted = self.knowing(known).wanted;
+        match wanted.integration {
+            Some(_) => wanted.fields(),
+            None => wanted.fields().with_output("integration.uri", None),
+        }
     }
 
     fn on_change(&self, _change: &FieldChange) -> OnChange {
@@ -148,33 +176,36 @@ impl Resource for RestApi {
         warnings
     }
 
-    async fn read(&self, _known: &Outputs) -> Result<Observed> {
+    async fn read(&self, known: &Outputs) -> Result<Observed> {
         let (found, keys) = tokio::try_join!(self.find(), async { Ok(self.find_keys().await?) })?;
-        let Some(api) = found else {
+        let Some(seen) = found else {
             return Ok(Observed {
                 leftovers: Leftover::of_keys(&keys, 0).iter().map(Leftover::state).collect(),
                 ..Observed::absent()
             });
         };
-        let seen = self.look_into(api, keys).await?;
-        let owner = self.owner(&seen);
+        // Whether a deployment is the current one depends on what is wanted.
+        let api = self.knowing(known);
+        let seen = api.look_into(seen, keys).await?;
+        let owner = api.owner(&seen);
         // In an API that is refused, nothing is done at all.
-        let leftovers = if owner == Owner::Ours { self.leftovers(&seen) } else { Vec::new() };
-        Ok(Observed { current: Some(self.state(&seen).await?), leftovers, owner })
+        let leftovers = if owner == Owner::Ours { api.leftovers(&seen) } else { Vec::new() };
+        Ok(Observed { current: Some(api.state(&seen).await?), leftovers, owner })
     }
 
-    async fn create(&self, _known: &Outputs, progress: &Progress) -> Result<State> {
+    async fn create(&self, known: &Outputs, progress: &Progress) -> Result<State> {
+        let api = self.with_backend(known)?;
         if let Some(missing) = self.must_exist() {
             return Err(missing.into());
         }
         // Those of an API that somebody deleted: they would be taken for this one's.
         self.remove_keys(&self.find_keys().await?).await?;
-        let id = self.create_api().await?;
-        self.settle(&id, progress).await
+        let id = api.create_api().await?;
+        api.settle(&id, progress).await
     }
 
-    async fn update(&self, change: &Change, _known: &Outputs, progress: &Progress) -> Result<State> {
-        self.settle(change.current.output.require("id")?, progress).await
+    async fn update(&self, change: &Change, known: &Outputs, progress: &Progress) -> Result<State> {
+        self.with_backend(known)?.settle(change.current.output.require("id")?, progress).await
     }
 
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {

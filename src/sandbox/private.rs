@@ -7,7 +7,7 @@
 //! | `POST /_sandbox/client-certificate` with `{"common_name": …}` | a certificate for a client, signed by that authority, and its `key`, both as PEM |
 //! | `GET /_sandbox/broker-log` | the last logins and requests that brokers refused, with the reasons that they don't tell clients |
 //! | `GET /_sandbox/addresses`, `?api=ID` | the ports reserved on this machine; with `api`, one for that REST API too |
-//! | `POST /_sandbox/instance` with `{"id": "i-…", …}` | makes the EC2 instance, or changes what is given: `region`, `tags`, `os` (`amzn2023`, `amzn2`, `ubuntu`, `debian`), `address` (its public name, or null), `ping` (`Online`, `ConnectionLost`), `managed`, `role` (that of its instance profile, or null); answers with its description |
+//! | `POST /_sandbox/instance` with `{"id": "i-…", …}` | makes the EC2 instance, or changes what is given: `region`, `tags`, `os` (`amzn2023`, `amzn2`, `ubuntu`, `debian`), `address` (its public name, or null), `ping` (`Online`, `ConnectionLost`), `managed`, `role` (that of its instance profile, or null), with `if_absent: true` only where there is none of that id or with those tags; answers with its description |
 //! | `GET /_sandbox/instance?id=ID` | that description: all of these, the instance's `folder`, its `root`, and its `units` |
 //! | `GET /_sandbox/metadata/ID/latest/…`, `PUT …/latest/api/token` | the metadata service of an instance, IMDSv2 |
 //! | `GET /_sandbox/mirror/PATH` | the stand-ins of what a Kafka client installs; the paths are in [`mirror`] |

@@ -162,6 +162,14 @@ impl Bench {
         clients(&self.endpoint).await
     }
 
+    /// One of the sandbox's own calls.
+    pub(crate) async fn private(&self, call: &str, body: &Value) -> Value {
+        let url = format!("{}/_sandbox/{call}", self.endpoint);
+        let answer = reqwest::Client::new().post(url).body(body.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{call}");
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
     /// How many things of each kind exist in the sandbox.
     pub(crate) fn counts(&self) -> Value {
         self.run(["sandbox", "status", "--format", "json"]).ended(0).json()["counts"].clone()

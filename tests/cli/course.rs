@@ -2,11 +2,13 @@
 
 use aws_sdk_apigateway::types::IntegrationType;
 use pipeline::aws::clients::Clients;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, Run, mutations, steps};
+use crate::client::{Checksums, free_port};
 
 const ROLE: &str = "0a1b2c3d4e5f-ec2-access-role";
+const MACHINE: &str = "i-0123456789abcdef0";
 const BUCKET: &str = "user-0a1b2c3d4e5f-bucket";
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["kafkaconnect.amazonaws.com","ec2.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
 const POLICY: &str =
@@ -57,10 +59,24 @@ async fn what_exists_is_used_marked_and_given_back_as_it_was() {
     let clients = bench.clients().await;
     let id = provided(&clients).await;
     let (before, trusted) = (picture(&clients, &id).await, trust(&clients).await);
-    bench.write("course.yaml", &Bench::example("course.yaml"));
+    // Its machine is one of the sandbox, whose own archives it takes.
+    bench.private("instance", &json!({"id": MACHINE, "role": ROLE})).await;
+    let sums = Checksums::of(&bench, "2.8.1", "1.1.5", "7.2.0").await;
+    let port = free_port();
+    let course = Bench::example("course.yaml").replace("port: 8082", &format!("port: {port}"));
+    let pinned = format!(
+        "  mirror: {}\n  checksums:\n    kafka: {}\n    iam_jar: {}\n    # ",
+        sums.mirror, sums.kafka, sums.iam_jar
+    );
+    assert!(course.contains("  checksums: "));
+    bench.write("course.yaml", &course.replace("  checksums: ", &pinned));
+    let installed = |path: &str| {
+        std::fs::read_to_string(bench.path("sandbox/instances").join(MACHINE).join("root").join(path)).unwrap()
+    };
     let run = |arguments: &[&str]| {
         let mut command = bench.command(arguments);
         command.args(["--endpoint-url", &bench.endpoint, "--var", &format!("api={id}")]);
+        command.args(["--var", &format!("rest_proxy_sha256={}", sums.rest_proxy)]);
         command
             .env("AWS_ACCESS_KEY_ID", pipeline::sandbox::ACCESS_KEY_ID)
             .env("AWS_SECRET_ACCESS_KEY", pipeline::sandbox::SECRET_ACCESS_KEY);
@@ -68,11 +84,22 @@ async fn what_exists_is_used_marked_and_given_back_as_it_was() {
     };
 
     let plan = run(&["plan", "course.yaml", "--format", "json"]).ended(0).json();
+    assert!(steps(&plan).contains(&format!("create client/{MACHINE}")), "{plan}");
     assert!(steps(&plan).contains(&format!("update role/{ROLE}")), "{plan}");
     assert!(steps(&plan).contains(&format!("update rest_api/{id}")), "{plan}");
     let applied = run(&["apply", "course.yaml", "--yes"]).ended(0);
     assert!(applied.stdout.contains(&format!("https://{id}.execute-api.us-east-1.amazonaws.com/test")), "{applied:?}");
     run(&["plan", "course.yaml", "--detailed-exitcode"]).ended(0);
+    let properties = installed("etc/pipeline-client/client.properties");
+    let lines: Vec<&str> = properties.lines().filter(|line| !line.starts_with('#')).collect();
+    let jaas = format!(
+        "sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required \
+         awsRoleArn=\"arn:aws:iam::000000000000:role/{ROLE}\";"
+    );
+    let handler = "sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler";
+    assert_eq!(lines, ["security.protocol=SASL_SSL", "sasl.mechanism=AWS_MSK_IAM", &jaas, handler]);
+    let proxy = installed("etc/pipeline-client/kafka-rest.properties");
+    assert!(lines.iter().all(|line| proxy.contains(&format!("\nclient.{line}\n"))), "{proxy}");
     let (paths, stages, _) = picture(&clients, &id).await;
     assert_eq!(paths, ["/", "/health", "/{proxy+}"]);
     assert_eq!(stages.len(), 2);
@@ -91,5 +118,7 @@ async fn what_exists_is_used_marked_and_given_back_as_it_was() {
     let calls = bench.calls().len();
     let again = run(&["destroy", "course.yaml", "--yes", "--delete-topics"]).ended(0);
     assert!(again.stderr.contains("Nothing to destroy."), "{}", again.stderr);
-    assert_eq!(mutations(&bench.calls()[calls..]), Vec::<&str>::new());
+    // The machine is asked what it has.
+    assert_eq!(mutations(&bench.calls()[calls..]), ["SendCommand"]);
+    assert!(!bench.path("sandbox/instances").join(MACHINE).join("root/opt/pipeline-client").exists());
 }

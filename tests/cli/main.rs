@@ -4,6 +4,7 @@
 
 mod apply;
 mod bench;
+mod client;
 mod course;
 mod destroy;
 mod drift;

@@ -27,8 +27,13 @@ fn every_shipped_manifest_is_planned() {
     assert!(prod.stdout.contains("+ rest_api/pinterest-prod"), "{}", prod.stdout);
     let other_account = on_sandbox("prod.yaml", &[]).ended(3);
     assert!(other_account.stderr.contains("for account 123456789012"), "{}", other_account.stderr);
-    let course = on_sandbox("course.yaml", &[]).ended(3);
-    for missing in ["bucket/user-0a1b2c3d4e5f-bucket", "role/0a1b2c3d4e5f-ec2-access-role", "rest_api/a1b2c3d4e5"] {
+    let course = on_sandbox("course.yaml", &[&format!("rest_proxy_sha256={}", "ab".repeat(32))]).ended(3);
+    for missing in [
+        "bucket/user-0a1b2c3d4e5f-bucket",
+        "role/0a1b2c3d4e5f-ec2-access-role",
+        "rest_api/a1b2c3d4e5",
+        "instance/i-0123456789abcdef0",
+    ] {
         assert!(course.stderr.contains(&format!("refused: {missing}")), "{missing}: {}", course.stderr);
     }
 }

@@ -22,14 +22,6 @@ impl Bench {
         self.write("dev.yaml", &manifest(cluster))
     }
 
-    /// One of the sandbox's own calls.
-    async fn private(&self, call: &str, body: &Value) -> Value {
-        let url = format!("{}/_sandbox/{call}", self.endpoint);
-        let answer = reqwest::Client::new().post(url).body(body.to_string()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{call}");
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-    }
-
     fn outputs(&self) -> Value {
         self.run(["outputs", "dev.yaml", "--format", "json"]).ended(0).json()
     }

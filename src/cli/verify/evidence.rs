@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::aws::addresses::loopback;
 use crate::aws::clients::Clients;
 use crate::aws::{Failure, found};
+use crate::engine::Outputs;
 use crate::engine::plan::{Plan, Work};
 use crate::flow::diagnosis::{Api, Backend, Connector, Evidence, Reach};
 use crate::flow::probe::{Hop, Trace};
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
+use crate::resource::{self, backend_address};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
@@ -52,16 +54,17 @@ pub(super) async fn gather(
     evidence: &mut Evidence,
     manifest: &Manifest,
     clients: &Clients,
-    outputs: &Map<String, Value>,
+    known: &Outputs,
     traces: &[Trace],
 ) {
+    let outputs = resource::outputs(manifest, known);
     let output = |name: &str| outputs.get(name).and_then(Value::as_str);
     let failed = |hop: Hop| traces.iter().any(|trace| trace.fault().is_some_and(|(at, _)| at == hop));
     if failed(Hop::Api)
         && let Some(api) = &manifest.api
     {
         evidence.api = stage(clients, output("api_id"), &api.stage).await;
-        evidence.backend = backend(clients, api).await;
+        evidence.backend = backend(manifest, clients, known).await;
     }
     if failed(Hop::Bucket) {
         // It may have changed since the record was sent.
@@ -85,11 +88,8 @@ async fn stage(clients: &Clients, api: Option<&str>, stage: &str) -> Api {
 
 /// Where the API passes requests to, and whether something listens there. From here that can only be told of what has
 /// an address on this machine, or of a name that nobody has.
-async fn backend(clients: &Clients, api: &manifest::Api) -> Option<Backend> {
-    let url = match &api.backend {
-        manifest::Backend::Url(url) => url.clone(),
-        manifest::Backend::Client => clients.sandbox_rest_proxy().await.ok()?,
-    };
+async fn backend(manifest: &Manifest, clients: &Clients, known: &Outputs) -> Option<Backend> {
+    let url = backend_address(manifest, clients, known).await.ok()??;
     let parsed = url::Url::parse(&url).ok()?;
     let (host, port) = (parsed.host_str()?.to_owned(), parsed.port_or_known_default()?);
     let addresses: Vec<_> = match tokio::net::lookup_host((host.as_str(), port)).await {

@@ -68,15 +68,7 @@ impl Check<'_> {
     }
 
     fn entry(&mut self, entry: &Entry, key: &Key) -> Option<(String, Checked)> {
-        let checked = if matches!(key.shape, Shape::Later) {
-            self.refuse(
-                entry.key_at,
-                format!("this version of pipeline does not support \"{}\" ({}) yet; remove it", key.name, key.about),
-            );
-            None
-        } else {
-            self.value(&entry.value, entry.key_at, &key.shape)
-        };
+        let checked = self.value(&entry.value, entry.key_at, &key.shape);
         checked.map(|checked| (entry.key.clone(), checked))
     }
 
@@ -137,7 +129,7 @@ impl Check<'_> {
                 Some(scalar) => self.scalar(node, text, scalar),
                 None => self.mistyped(node, shape),
             },
-            Shape::List(_) | Shape::Map(_) | Shape::Record(_) | Shape::Later => self.mistyped(node, shape),
+            Shape::List(_) | Shape::Map(_) | Shape::Record(_) => self.mistyped(node, shape),
         }
     }
 

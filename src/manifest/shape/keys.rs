@@ -1,7 +1,7 @@
 //! Every key of a manifest.
 
 use super::{Key, Record, Shape};
-use Shape::{Duration, Either, Flag, Integer, Later, List, Map, Text, Texts};
+use Shape::{Duration, Either, Flag, Integer, List, Map, Text, Texts};
 
 const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, required: true, about }
@@ -37,7 +37,7 @@ pub(super) static MANIFEST: Record = record(&[
     optional("role", Shape::Record(&ROLE), "the IAM role of the connector and the clients"),
     optional("connector", Shape::Record(&CONNECTOR), "the S3 sink connector"),
     optional("api", Shape::Record(&API), "the API Gateway proxy"),
-    optional("client", Later, "the EC2 Kafka client and REST proxy"),
+    optional("client", Shape::Record(&CLIENT), "the EC2 Kafka client and REST proxy"),
 ]);
 
 static CLUSTER: Record = Record {
@@ -203,3 +203,27 @@ static API: Record = Record {
     ],
     one_of: &["name", "id"],
 };
+
+static CLIENT: Record = record(&[
+    optional("instance", Either(&[Text, Shape::Record(&INSTANCE)]), "the EC2 instance that is set up"),
+    optional("address", Text, "its public name or address, where it is not to be asked"),
+    optional("kafka_version", Text, "the version of Kafka's tools"),
+    optional("java_version", Integer, "the least version of Java: 8, 11, 17 or 21"),
+    optional("iam_jar_version", Text, "the version of aws-msk-iam-auth"),
+    optional("rest_proxy", Shape::Record(&REST_PROXY), "Confluent's REST proxy"),
+    optional("mirror", Text, "where archives come from in their publishers' place"),
+    optional("checksums", Shape::Record(&CHECKSUMS), "what archives must be"),
+]);
+
+static INSTANCE: Record = record(&[required("tag", Map(&Text), "a tag that this instance alone has")]);
+
+static REST_PROXY: Record = record(&[
+    optional("version", Text, "the version of Confluent's community package"),
+    optional("port", Integer, "where it listens"),
+]);
+
+static CHECKSUMS: Record = record(&[
+    optional("kafka", Text, "sha256 or sha512 of Kafka's archive"),
+    optional("iam_jar", Text, "sha256 or sha512 of the MSK IAM jar"),
+    optional("rest_proxy", Text, "sha256 or sha512 of Confluent's archive"),
+]);

@@ -63,7 +63,41 @@ told!(
     "topics:\n  - partitions: 3\nbucket: {}\ncluster: { auth: iam }\nrole:\n  name: r\n  trust:\n    - {}\n"
 );
 told!(choices_made_twice, "cluster:\n  name: c\n  arn: x\napi:\n  id: a\n  name: b\n  backend: client\n");
-told!(not_yet_supported, "client: { instance: i-1 }\n");
+told!(
+    client_with_impossible_values,
+    "client:\n  instance: i-1\n  address: http://host:8082\n  kafka_version: 3.8.x\n  java_version: 12\n  \
+     iam_jar_version: latest\n  rest_proxy: { version: '7.6', port: 80 }\n  mirror: ftp://mirror\n  \
+     checksums: { kafka: abc, jar: def }\n"
+);
+told!(
+    client_versions_that_do_not_go_together,
+    "cluster: { name: c }\nclient:\n  kafka_version: 4.1.0\n  java_version: 11\n  iam_jar_version: 2.4.0\n  \
+     rest_proxy: { version: 5.1.2 }\n"
+);
+told!(client_with_a_jar_that_fails, "cluster: { name: c }\nclient: { iam_jar_version: 2.1.0 }\n");
+told!(
+    client_over_plain_http,
+    "cluster: { name: c }\nclient:\n  mirror: http://mirror.example.com\n  rest_proxy: { version: 7.9.0 }\n"
+);
+told!(client_with_a_secret_mirror, "cluster: { name: c }\nclient:\n  mirror: https://me:word@mirror.example.com\n");
+told!(
+    client_by_tags,
+    "cluster: { name: c }\nclient: { instance: { tag: { Name: kafka, Env: dev } } }\napi: { name: a, backend: client }\n"
+);
+told!(
+    client_with_a_password_to_send,
+    "cluster:\n  name: c\n  auth: { scram: arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_k-AbCdEf }\n\
+     client: { instance: i-0123456789abcdef0 }\n"
+);
+#[test]
+fn a_client_on_aws() {
+    let head = HEAD.replace("sandbox", "aws");
+    insta::assert_snapshot!(judged(&format!(
+        "{head}cluster: {{ name: c }}\nclient:\n  rest_proxy: {{ version: 7.6.0 }}\n"
+    )));
+    insta::assert_snapshot!(judged(&format!("{head}cluster: {{ name: c }}\napi: {{ name: a, backend: client }}\n")));
+}
+
 told!(auth_in_a_word, "cluster:\n  name: c\n  auth: mtls\n");
 told!(
     auth_by_secret,
@@ -137,7 +171,7 @@ told!(
 );
 
 #[test]
-fn aws_takes_no_plain_http_and_no_client_yet() {
+fn aws_takes_no_plain_http_and_no_client_without_one() {
     let text = "name: demo\nenvironment: dev\ntarget: aws\nregion: us-east-1\nbucket: { name: abc }\n\
                 plugin: { name: p, source: 'http://example.com/x.zip' }\napi: { name: x, backend: client }\n";
     insta::assert_snapshot!(judged(text));

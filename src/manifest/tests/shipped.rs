@@ -36,10 +36,15 @@ fn ci_expires() {
 
 #[test]
 fn course_adds_to_what_exists() {
-    let course = shipped("course.yaml");
+    let variables = vec![("rest_proxy_sha256".to_owned(), "ab".repeat(32))];
+    let course = load(&folder().join("course.yaml"), &Overrides { variables, ..Overrides::default() }).unwrap();
     assert!(!course.bucket.unwrap().create && !course.role.unwrap().create);
     assert_eq!(course.connector.unwrap().topics, TopicSelection::Regex(r"0a1b2c3d4e5f\..*".to_owned()));
-    assert!(matches!(course.api.unwrap().reference, ApiReference::Id(_)));
+    let api = course.api.unwrap();
+    assert!(matches!(api.reference, ApiReference::Id(_)) && api.backend == Backend::Client);
+    let client = course.client.unwrap();
+    assert_eq!((client.kafka_version.as_str(), client.iam_jar_version.as_str()), ("2.8.1", "1.1.5"));
+    assert_eq!(client.rest_proxy.map(|proxy| (proxy.version, proxy.port)), Some(("7.2.0".to_owned(), 8082)));
     // flush.size 1 is the course's own choice, and worth a word on AWS.
     assert_eq!(course.warnings.len(), 1);
 }

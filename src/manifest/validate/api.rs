@@ -71,15 +71,9 @@ fn reference(raw: &raw::Api, findings: &mut Findings) -> Option<ApiReference> {
 fn backend(raw: &At<String>, scene: &Scene<'_>, findings: &mut Findings) -> Result<Backend, String> {
     let text = raw.as_str();
     if text == "client" {
-        return if scene.target == Some(Target::Aws) {
-            Err("this version of pipeline supports backend: client only with target: sandbox; \
-                give the REST proxy's URL, http://HOST:8082"
-                .to_owned())
-        } else {
-            Ok(Backend::Client)
-        };
+        return of_client(scene).map(|()| Backend::Client);
     }
-    let expected = "expected http://HOST:8082, or client for the sandbox's own REST proxy";
+    let expected = "expected http://HOST:8082, or client for the REST proxy of `client`";
     let url = Url::parse(text).map_err(|error| format!("\"{text}\" is no URL ({error}); {expected}"))?;
     let host = url.host_str().filter(|host| !host.is_empty());
     let (true, Some(host)) = (matches!(url.scheme(), "http" | "https"), host) else {
@@ -107,6 +101,26 @@ fn backend(raw: &At<String>, scene: &Scene<'_>, findings: &mut Findings) -> Resu
         warn_of_unreachable(raw.at, host, findings);
     }
     Ok(Backend::Url(text.trim_end_matches('/').to_owned()))
+}
+
+/// Whether there is a client whose REST proxy can be found. The sandbox has a proxy of its own.
+fn of_client(scene: &Scene<'_>) -> Result<(), String> {
+    if scene.is_damaged("client") {
+        return Ok(());
+    }
+    let expected = "give it, or give backend the REST proxy's URL, http://HOST:8082";
+    match &scene.raw.client {
+        None if scene.target == Some(Target::Aws) => {
+            Err(format!("backend: client is the REST proxy of `client`, and none is declared; {expected}"))
+        }
+        Some(client) if client.rest_proxy.is_none() => {
+            Err(format!("backend: client is the REST proxy of `client`, which has no rest_proxy; {expected}"))
+        }
+        Some(client) if client.instance.is_none() && client.address.is_none() && scene.target == Some(Target::Aws) => {
+            Err(format!("`client` has neither instance nor address, so that nobody knows where it is; {expected}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_this_machine(host: &str) -> bool {

@@ -38,6 +38,14 @@ pub(super) fn bucket(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A SHA-256 or a SHA-512 in hex.
+pub(super) fn checksum(text: &str) -> Result<(), String> {
+    if matches!(text.len(), 64 | 128) && text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    Err(format!("\"{text}\" is neither a SHA-256 nor a SHA-512; expected 64 or 128 hexadecimal digits"))
+}
+
 /// A topic's name, as Kafka's own `Topic.validate` has it; and not one of those that Kafka and MSK Connect keep
 /// their own state in.
 pub(super) fn topic(name: &str) -> Result<(), String> {

@@ -22,6 +22,11 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     {
         findings.problem(topics.key_at, "topics live in a cluster, and none is declared; add cluster: { name: … }");
     }
+    if let Some(client) = &raw.client
+        && lacks("cluster")
+    {
+        findings.problem(client.key_at, "a client is one of a cluster, and none is declared; add cluster: { name: … }");
+    }
     if let (Some(connector), Some(register)) =
         (&raw.connector, raw.plugin.as_ref().and_then(|plugin| plugin.register.as_ref()))
         && !register.value

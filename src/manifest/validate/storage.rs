@@ -91,7 +91,7 @@ fn is_prefix(prefix: &str) -> Result<(), String> {
 }
 
 fn checksum(sha256: &At<String>, findings: &mut Findings) -> Option<String> {
-    if sha256.len() != 64 || !sha256.chars().all(|c| c.is_ascii_hexdigit()) {
+    if names::checksum(sha256).is_err() || sha256.len() != 64 {
         findings.problem(
             sha256.at,
             format!("\"{}\" is no SHA-256; expected 64 hexadecimal digits, as sha256sum prints", sha256.value),

@@ -6,6 +6,7 @@ use crate::aws::{found, sent};
 use crate::engine::{Owner, Result};
 use crate::manifest::{Api, ApiReference};
 use crate::resource::Shared;
+use crate::resource::backend::Backend;
 
 use super::RestApi;
 use super::read::PAGE;
@@ -18,7 +19,7 @@ impl Door {
     /// The API that is declared.
     pub fn new(context: Shared, declared: &Api) -> Self {
         // What it passes requests to is nothing that its callers know.
-        Self(RestApi::new(context, declared, ""))
+        Self(RestApi::new(context, declared, Backend::At(String::new())))
     }
 
     /// The URL of its stage, without a slash at its end.

@@ -122,8 +122,8 @@ pub(super) enum Key {
 }
 
 impl Parts {
-    /// What is declared, with requests passed to `backend`, a base URL without a slash at its end.
-    pub(super) fn declared(api: &Api, backend: &str, shared_key: &str) -> Self {
+    /// What is declared, with requests passed to `backend`, a base URL without a slash at its end, where that is known.
+    pub(super) fn declared(api: &Api, backend: Option<&str>, shared_key: &str) -> Self {
         let (name, tag) = match &api.reference {
             ApiReference::Name(name) => (Some(name.clone()), None),
             ApiReference::Id(_) => (None, Some(shared_key.to_owned())),
@@ -138,7 +138,7 @@ impl Parts {
                 api_key_required: by_key,
                 path_required: Some(true),
             }),
-            integration: Some(Integration::to(backend)),
+            integration: backend.map(Integration::to),
             preflight: api.cors.then(Preflight::wanted),
             error_headers: if api.cors { all_errors() } else { BTreeMap::new() },
             stage: Some(api.stage.clone()),

@@ -16,7 +16,6 @@ use super::seen::{Keys, Seen};
 use super::*;
 use crate::aws::clients::Clients;
 use crate::engine::Field;
-use crate::manifest::Backend;
 use crate::resource::{Context, Tags};
 
 /// Clients of a server that listens at `endpoint`.
@@ -33,7 +32,7 @@ fn clients(endpoint: &str) -> Clients {
 }
 
 pub(super) fn declared(reference: ApiReference, authorization: Authorization) -> Api {
-    Api { reference, backend: Backend::Client, stage: "dev".to_owned(), cors: true, authorization }
+    Api { reference, backend: crate::manifest::Backend::Client, stage: "dev".to_owned(), cors: true, authorization }
 }
 
 fn resource(declared: &Api) -> RestApi {
@@ -42,7 +41,7 @@ fn resource(declared: &Api) -> RestApi {
 
 pub(super) fn resource_at(endpoint: &str, declared: &Api) -> RestApi {
     let context = Context { clients: clients(endpoint), tags: Tags::new("pin", "dev", "abc", None) };
-    RestApi::new(Arc::new(context), declared, "http://10.0.0.1:8082")
+    RestApi::new(Arc::new(context), declared, Backend::At("http://10.0.0.1:8082".to_owned()))
 }
 
 fn own() -> RestApi {

@@ -31,6 +31,8 @@ pub(crate) struct Grants {
     pub(crate) dead_letter_topic: Option<String>,
     /// The topics that clients, such as the REST proxy, write to and read as the role; empty where there are none.
     pub(crate) client_topics: Vec<String>,
+    /// Whether a machine logs in as the role, be it to no topic.
+    pub(crate) is_client: bool,
 }
 
 /// A connector that works as the role.
@@ -182,8 +184,8 @@ impl Permissions {
         let topics = |names: &[String], cluster: Cluster| -> Vec<String> {
             named(names, naming).iter().map(|name| cluster.topic(name)).collect()
         };
-        let Grants { connector, dead_letter_topic, client_topics, .. } = &self.grants;
-        if connector.is_none() && client_topics.is_empty() {
+        let Grants { connector, dead_letter_topic, client_topics, is_client, .. } = &self.grants;
+        if connector.is_none() && client_topics.is_empty() && !is_client {
             return;
         }
 

@@ -50,6 +50,7 @@ fn dev_grants() -> Grants {
         bucket: Some("user-0a1b-bucket".to_owned()),
         dead_letter_topic: Some("0a1b-dlq".to_owned()),
         client_topics: topics,
+        is_client: true,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::client_host::login;
 use crate::engine::Change;
 use crate::manifest::{Auth, Topic};
 
@@ -20,28 +21,9 @@ pub(crate) struct Commands<'a> {
 
 impl Commands<'_> {
     /// What the file says that the commands read; empty where they need none.
-    pub(crate) fn properties(&self) -> Vec<&'static str> {
-        match self.auth {
-            Auth::Plaintext => Vec::new(),
-            Auth::Tls => vec!["security.protocol=SSL"],
-            Auth::Mtls { .. } => vec![
-                "security.protocol=SSL",
-                "ssl.keystore.type=PEM",
-                "ssl.keystore.location=FILE WITH THE KEY AND THE CERTIFICATE",
-            ],
-            Auth::Scram { .. } => vec![
-                "security.protocol=SASL_SSL",
-                "sasl.mechanism=SCRAM-SHA-512",
-                "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
-                 username=\"USER\" password=\"PASSWORD\";",
-            ],
-            Auth::Iam => vec![
-                "security.protocol=SASL_SSL",
-                "sasl.mechanism=AWS_MSK_IAM",
-                "sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required;",
-                "sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler",
-            ],
-        }
+    pub(crate) fn properties(&self) -> Vec<String> {
+        let pairs = login(self.auth, "FILE WITH THE KEY AND THE CERTIFICATE", None).into_iter();
+        pairs.map(|(key, value)| format!("{key}={value}")).collect()
     }
 
     /// Creates a topic, unless it exists.

@@ -14,6 +14,7 @@ use super::system::System;
 use super::units;
 use crate::sandbox::call::{Call, Refusal, Reply};
 use crate::sandbox::rest_json::{Tags, check_tags};
+use crate::sandbox::store::Transaction;
 use crate::sandbox::world::{World, now};
 
 /// How often, and after how long, a folder is tried to be removed again in which something still runs.
@@ -34,6 +35,9 @@ struct Declaration {
     managed: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     role: Option<Option<String>>,
+    /// Whether one of its id, or with its tags, is left as it is.
+    #[serde(default)]
+    if_absent: bool,
 }
 
 /// A member that is given, be it as null.
@@ -55,6 +59,11 @@ pub(crate) fn declare(world: &World, call: &Call) -> Result<Reply, Refusal> {
     check_tags(declared.tags.as_ref().unwrap_or(&Tags::new()))?;
     let instance = world.store.transact(|transaction| {
         let there = Instance::find(transaction, &declared.id);
+        if declared.if_absent
+            && let Some(instance) = there.clone().or_else(|| tagged(transaction, &declared))
+        {
+            return Ok(instance);
+        }
         let is_there = there.is_some();
         let region = declared.region.as_deref();
         let mut instance = there.unwrap_or_else(|| Instance::new(&declared.id, region.unwrap_or("us-east-1")));
@@ -77,6 +86,15 @@ pub(crate) fn declare(world: &World, call: &Call) -> Result<Reply, Refusal> {
     })?;
     Machine::of(world, &instance.id).make(&instance)?;
     Ok(Reply::json(&told(world, &instance)))
+}
+
+/// An instance that has the tags of a declaration.
+fn tagged(transaction: &Transaction<'_>, declared: &Declaration) -> Option<Instance> {
+    let tags = declared.tags.as_ref().filter(|tags| !tags.is_empty())?;
+    let region = declared.region.as_deref().unwrap_or("us-east-1");
+    let has_them = |instance: &Instance| tags.iter().all(|(key, value)| instance.tags.get(key) == Some(value));
+    let all = transaction.list::<Instance>(TABLE).into_iter().map(|(_, instance)| instance);
+    all.into_iter().find(|instance| instance.region == region && has_them(instance))
 }
 
 /// Tells of an instance.

@@ -81,12 +81,14 @@ fn value(instance: &Instance, path: &str) -> Option<String> {
         "local-ipv4" => Some(instance.private_address().to_string()),
         "public-hostname" => instance.address.clone(),
         "public-ipv4" => instance.public_address().map(|address| address.to_string()),
+        "iam/security-credentials" | "iam/security-credentials/" => instance.role.clone(),
         "placement/region" => Some(instance.region.clone()),
         "placement/availability-zone" => Some(format!("{}a", instance.region)),
         "" => {
             let names = ["hostname", "instance-id", "local-hostname", "local-ipv4", "public-hostname", "public-ipv4"];
             let there = names.into_iter().filter(|name| value(instance, name).is_some());
-            Some(there.chain(["placement/"]).collect::<Vec<_>>().join("\n"))
+            let profile = instance.role.as_ref().map(|_| "iam/");
+            Some(there.chain(profile).chain(["placement/"]).collect::<Vec<_>>().join("\n"))
         }
         _ => None,
     }
@@ -106,5 +108,7 @@ mod tests {
         assert_eq!((value(&private, "public-hostname"), value(&private, "public-ipv4")), (None, None));
         assert!(value(&private, "").is_some_and(|names| !names.contains("public") && names.contains("local-ipv4")));
         assert_eq!(value(&private, "local-ipv4"), Some(private.private_address().to_string()));
+        assert_eq!(value(&private, "iam/security-credentials/"), private.role);
+        assert_eq!(value(&Instance { role: None, ..private }, "iam/security-credentials/"), None);
     }
 }

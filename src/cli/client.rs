@@ -1,0 +1,90 @@
+//! `pipeline client`: what a person sets the client's machine up with.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::failure::{DONE, Failure};
+use super::session::{Connection, load};
+use super::{Format, Global, ManifestPath, render};
+use crate::resource::{Purpose, client_folder};
+
+#[derive(Debug, Args)]
+pub(super) struct Client {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write the files that set the machine up: client.properties, kafka-rest.properties, the profile script, the
+    /// systemd unit and setup.sh, for the brokers that the cluster has now.
+    Render(Render),
+}
+
+#[derive(Debug, Args)]
+struct Render {
+    #[command(flatten)]
+    manifest: ManifestPath,
+    /// The folder; it is made where it is missing. Of what is in it, only the files of this command are written.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl Client {
+    pub(super) async fn run(&self, global: &Global) -> Result<u8, Failure> {
+        match &self.verb {
+            Verb::Render(verb) => verb.run(global).await,
+        }
+    }
+}
+
+impl Render {
+    async fn run(&self, global: &Global) -> Result<u8, Failure> {
+        let format = global.format_among(&[Format::Text, Format::Json])?;
+        let manifest = load(&self.manifest.path, global, Purpose::Make)?;
+        let connection = Connection::of(manifest, global).await?;
+        let (folder, guide) = client_folder(&connection.manifest, &connection.context).await?;
+        connection.close().await;
+        std::fs::create_dir_all(&self.out).map_err(|error| unwritten(&self.out, &error))?;
+        let mut files: Vec<(&str, &str)> = folder.iter().collect();
+        files.push(("README.md", &guide));
+        for (name, text) in &files {
+            write(&self.out.join(name), text)?;
+        }
+        let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+        render::rendered(&self.out, &names, format)?;
+        Ok(DONE)
+    }
+}
+
+/// Writes a file whole, or not at all.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        permit(file.as_file(), path)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    written().map_err(|error| unwritten(path, &error))
+}
+
+/// Of the property files, which a person may write a password into, others read nothing.
+fn permit(file: &std::fs::File, path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let is_secret = path.extension().is_some_and(|extension| extension == "properties");
+        let mode = if is_secret { 0o600 } else { 0o644 };
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    }
+    #[cfg(not(unix))]
+    let _ = (file, path);
+    Ok(())
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    format!("cannot write {}: {error}; give --out a folder that can be written to", path.display()).into()
+}
