@@ -143,7 +143,10 @@ async fn a_bucket_in_another_region_is_refused_and_left_alone() {
 #[test]
 fn a_server_that_is_not_there_is_told_soon_and_in_words() {
     let bench = Bench::new();
-    bench.dev(&[("backend: client ", "backend: http://127.0.0.1:18082 ")]);
+    bench.dev(&[
+        ("backend: client ", "backend: http://127.0.0.1:18082 "),
+        ("  rest_proxy: { version: 7.9.0, port: 8082 }", "  java_version: 17"),
+    ]);
     let plan = |url: &str| {
         let mut command = bench.command(["plan", "dev.yaml", "--target", "aws", "--endpoint-url", url]);
         command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b");

@@ -6,12 +6,15 @@ of this reaches AWS: the MSK IAM jar signs with the credentials that it finds in
 
 import contextlib
 import dataclasses
+import http.server
+import json
 import os
 import pathlib
 import shlex
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -19,11 +22,12 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from sandbox import ROOT, clean_environment
+from secure_cluster import REGION
 
 OLDEST, NEWEST = "2.8.1", "4.4.0"
 VERSIONS = [OLDEST, "3.8.1", NEWEST]
-# The course's jar goes with the course's Kafka.
-IAM_JARS = {"2.8.1": "1.1.5", "3.8.1": "2.4.0", "4.4.0": "2.4.0"}
+# The course's jar goes with the course's Kafka, and the one that the tool installs unless told otherwise with such a Kafka.
+IAM_JARS = {"2.8.1": "1.1.5", "3.8.1": "2.3.2", "4.4.0": "2.4.0"}
 MAINS = {
     "2.8.1": {
         "topics": "kafka.admin.TopicCommand",
@@ -64,6 +68,8 @@ java=$!
 (cat <&3; kill -9 $java) >/dev/null 2>&1 &
 wait $java
 """
+# The jar knows its way to AWS; where it should go astray, it must not get there.
+NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
 START_SECONDS = 150
 TOOL_SECONDS = 120
 
@@ -185,6 +191,37 @@ def _wait_until_up(process, address, log):
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the broker did not come up:\n{log.read_text()}")
         time.sleep(0.1)
+
+
+class Metadata(http.server.BaseHTTPRequestHandler):
+    """What an EC2 instance is told of itself, as far as it is told here: its region."""
+
+    def do_PUT(self):
+        self.answer("token" if self.path == "/latest/api/token" else None)
+
+    def do_GET(self):
+        is_known = self.path == "/latest/dynamic/instance-identity/document"
+        self.answer(json.dumps({"region": REGION}) if is_known else None)
+
+    def answer(self, text):
+        self.send_response(200 if text else 404)
+        self.end_headers()
+        self.wfile.write((text or "").encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def on_an_instance():
+    """The variables with which AWS's libraries believe that they run on one. The course's jar asks nobody else for the
+    region, where a broker's name doesn't have it.
+    """
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        yield {"AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint, "AWS_EC2_METADATA_DISABLED": "false"}
+        server.shutdown()
 
 
 @dataclasses.dataclass

@@ -3,16 +3,13 @@ versions and with the newest. Starting Java takes most of the time, so what belo
 """
 
 import contextlib
-import http.server
-import json
-import threading
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from apache_kafka import IAM_JARS, NEWEST, OLDEST, Tools
+from apache_kafka import IAM_JARS, NEWEST, NOWHERE, OLDEST, Tools, on_an_instance
 from sandbox import running
-from secure_cluster import REGION, SECONDS, Role, SecureCluster, allow, let_end, variables, wrong
+from secure_cluster import SECONDS, Role, SecureCluster, allow, let_end, variables, wrong
 from waiting import eventually
 
 PROPERTIES = """
@@ -23,42 +20,9 @@ sasl.client.callback.handler.class = software.amazon.msk.auth.iam.IAMClientCallb
 ssl.truststore.type = PEM
 ssl.truststore.location = {authority}
 """
-# The jar knows its way to AWS; where it should go astray, it must not get there.
-NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
 # On a machine that has other things to do, starting Java ten times takes a while.
 pytestmark = pytest.mark.timeout(600)
 SHAPES = {OLDEST: {"kafka_version": OLDEST}, NEWEST: {}}
-
-
-class Metadata(http.server.BaseHTTPRequestHandler):
-    """What an EC2 instance is told of itself, as far as it is told here: its region."""
-
-    def do_PUT(self):
-        self.answer("token" if self.path == "/latest/api/token" else None)
-
-    def do_GET(self):
-        is_known = self.path == "/latest/dynamic/instance-identity/document"
-        self.answer(json.dumps({"region": REGION}) if is_known else None)
-
-    def answer(self, text):
-        self.send_response(200 if text else 404)
-        self.end_headers()
-        self.wfile.write((text or "").encode())
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def on_an_instance():
-    """The variables with which AWS's libraries believe that they run on one. The course's jar asks nobody else for the
-    region, where a broker's name doesn't have it.
-    """
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        yield {"AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint, "AWS_EC2_METADATA_DISABLED": "false"}
-        server.shutdown()
 
 
 def tools_of(cluster, version, credentials, folder, options="", **more):

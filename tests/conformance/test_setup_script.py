@@ -709,6 +709,17 @@ def test_missing_files_and_wrong_usage_are_refused(machine):
     machine.run("remove")
 
 
+def test_a_password_that_nobody_has_filled_in_is_told_and_not_installed(machine):
+    machine = machine()
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule required"
+    properties = machine.client / "client.properties"
+    properties.write_text(f'sasl.jaas.config={module} username="USER" password="PASSWORD";\n')
+    assert "client.properties: write the user and the password in the place of" in machine.run(ends=65)
+    assert not opt(machine, "kafka").exists()
+    properties.write_text(f'sasl.jaas.config={module} username="me" password="hunter2";\n')
+    assert "hunter2" not in machine.run("files")
+
+
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_a_login_shell_has_the_jar_and_the_tools(shell):
     script = f'set -eu; . {SCRIPTS / "profile.sh"}; . {SCRIPTS / "profile.sh"}; echo "$CLASSPATH $PATH"'
