@@ -19,7 +19,7 @@ mod guide;
 mod properties;
 
 pub(crate) use archives::{SCALA, Source};
-pub(crate) use properties::{Properties, login, owner_of, read};
+pub(crate) use properties::{Properties, login, read};
 
 /// The account that the REST proxy's service runs as, and whose group may read the properties.
 const ACCOUNT: &str = "pipeline-client";
@@ -107,6 +107,7 @@ impl Setup<'_> {
     fn settings(&self) -> String {
         let rest_proxy = self.client.rest_proxy.as_ref();
         let mut settings = vec![
+            ("OWNER", owner_of(self.name, self.environment)),
             ("JAVA_VERSION", self.client.java_version.to_string()),
             ("KAFKA_VERSION", self.client.kafka_version.clone()),
             ("KAFKA_SCALA", SCALA.to_owned()),
@@ -116,18 +117,28 @@ impl Setup<'_> {
             ("BOOTSTRAP_SERVERS", self.servers.to_owned()),
         ];
         for archive in archives::of(self) {
-            let [url, sum, sum_url] = archive.names;
+            let [url, sum, sum_url] = archive.settings;
             settings.extend([(url, archive.url), (sum, archive.sum), (sum_url, archive.sum_url)]);
         }
-        let mut text = "# shellcheck shell=bash disable=SC2034\n\
+        written(&settings)
+    }
+}
+
+/// What a pipeline is called on the machines that are set up for it.
+pub(crate) fn owner_of(name: &str, environment: &str) -> String {
+    format!("{name} ({environment})")
+}
+
+/// The settings, as `setup.sh` reads them.
+fn written(settings: &[(&str, String)]) -> String {
+    let mut text = "# shellcheck shell=bash disable=SC2034\n\
                         # What setup.sh installs, and where it comes from. A _SUM is what an archive must be; where it is\n\
                         # empty, the file at its _SUM_URL says so.\n"
             .to_owned();
-        for (name, value) in settings {
-            text.push_str(&format!("{name}={}\n", quoted(&value)));
-        }
-        text
+    for (name, value) in settings {
+        text.push_str(&format!("{name}={}\n", quoted(value)));
     }
+    text
 }
 
 /// A word of the shell, whatever is in it.
@@ -178,12 +189,13 @@ pub(crate) fn observe_command() -> io::Result<String> {
     script(files.into_iter(), "bash observe.sh\n")
 }
 
-/// A script that removes what `setup.sh` installed.
+/// A script that removes what `setup.sh` installed, unless it did so for another pipeline.
 ///
 /// # Errors
 /// None that memory has.
-pub(crate) fn remove_command() -> io::Result<String> {
+pub(crate) fn remove_command(owner: &str) -> io::Result<String> {
     Folder(BTreeMap::from([
+        ("settings.sh", written(&[("OWNER", owner.to_owned())])),
         ("setup.sh", SETUP.to_owned()),
         ("archives.sh", ARCHIVES.to_owned()),
         ("report.sh", REPORT.to_owned()),

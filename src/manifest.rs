@@ -273,6 +273,16 @@ pub struct Role {
     pub statements: Vec<serde_json::Value>,
 }
 
+impl Role {
+    /// Whether EC2 instances may work as it.
+    pub(crate) fn trusts_ec2(&self) -> bool {
+        self.trust.iter().any(Trust::is_ec2)
+    }
+}
+
+/// EC2's name, in China too.
+pub(crate) const EC2: [&str; 2] = ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"];
+
 /// Who may assume a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Trust {
@@ -282,6 +292,13 @@ pub enum Trust {
     Itself,
     /// A user, role or account, by ARN.
     Arn(String),
+}
+
+impl Trust {
+    /// Whether it is EC2.
+    pub(crate) fn is_ec2(&self) -> bool {
+        matches!(self, Self::Service(service) if EC2.contains(&service.as_str()))
+    }
 }
 
 /// An S3 sink connector.

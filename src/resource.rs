@@ -193,7 +193,7 @@ impl Builder<'_> {
         let Some(Client { instance: Some(declared), .. }) = &self.manifest.client else { return Ok(()) };
         let Some(blueprint) = Blueprint::of(self.manifest, self.context).await? else { return Ok(()) };
         let expected = Expected {
-            role: client_host::expected_role(self.manifest, self.context),
+            role: client_host::expected_role(self.manifest),
             public_address: matches!(backend::of(self.manifest), Some(backend::Backend::Instance { .. })),
         };
         self.add(instance::Instance::new(self.shared(), declared, expected));

@@ -1,5 +1,6 @@
 //! `pipeline client`: what a person sets the client's machine up with.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,9 @@ use super::failure::{DONE, Failure};
 use super::session::{Connection, load};
 use super::{Format, Global, ManifestPath, render};
 use crate::resource::{Purpose, client_folder};
+
+/// What a person reads first.
+const README: &str = "README.md";
 
 #[derive(Debug, Args)]
 pub(super) struct Client {
@@ -49,14 +53,47 @@ impl Render {
         connection.close().await;
         std::fs::create_dir_all(&self.out).map_err(|error| unwritten(&self.out, &error))?;
         let mut files: Vec<(&str, &str)> = folder.iter().collect();
-        files.push(("README.md", &guide));
+        files.push((README, &guide));
+        self.overwrites_nothing_of_others()?;
         for (name, text) in &files {
-            write(&self.out.join(name), text)?;
+            let path = self.out.join(name);
+            write(&path, &filled_in(&path, text))?;
         }
         let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
         render::rendered(&self.out, &names, format)?;
         Ok(DONE)
     }
+}
+
+impl Render {
+    /// Looks whether the folder is one of somebody else's, with a README of its own.
+    fn overwrites_nothing_of_others(&self) -> Result<(), Failure> {
+        let readme = self.out.join(README);
+        match std::fs::read_to_string(&readme) {
+            Ok(text) if !text.contains("sudo bash setup.sh all") => {
+                Err(format!("{} is there, and not from this command; give --out a folder of its own", readme.display())
+                    .into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file's text, with the user and the password that somebody wrote into the one that is there.
+fn filled_in<'a>(path: &Path, text: &'a str) -> Cow<'a, str> {
+    let is_open = |line: &str| line.contains("username=\"USER\" password=\"PASSWORD\"");
+    if !text.lines().any(is_open) {
+        return text.into();
+    }
+    let Ok(there) = std::fs::read_to_string(path) else { return text.into() };
+    let key = |line: &'_ str| line.split('=').next().map(str::to_owned);
+    let filled = |line: &str| {
+        let found = there
+            .lines()
+            .find(|old| is_open(line) && !is_open(old) && old.contains("ScramLoginModule") && key(old) == key(line));
+        format!("{}\n", found.unwrap_or(line))
+    };
+    text.lines().map(filled).collect::<String>().into()
 }
 
 /// Writes a file whole, or not at all.
@@ -77,7 +114,11 @@ fn permit(file: &std::fs::File, path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         let is_secret = path.extension().is_some_and(|extension| extension == "properties");
-        let mode = if is_secret { 0o600 } else { 0o644 };
+        let mode = match is_secret {
+            true => 0o600,
+            false if path.ends_with("setup.sh") => 0o755,
+            false => 0o644,
+        };
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     }
     #[cfg(not(unix))]

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::failure::{DONE, Failure};
 use super::{Format, Global, render, session, steps};
 use crate::aws::addresses::loopback;
-use crate::manifest::{Access, Cluster, ClusterReference, Instance, Manifest, Pretended, Role, Trust, parse_duration};
+use crate::manifest::{Access, Cluster, ClusterReference, Instance, Manifest, Pretended, parse_duration};
 use crate::resource::Purpose;
 use crate::sandbox::{ACCESS_KEY_ID, Claim, Fault, Options, SECRET_ACCESS_KEY, Settings, claim, start};
 
@@ -115,8 +115,7 @@ async fn declare_instance(url: &str, manifest: &Manifest, instance: &Instance) -
             body["tags"] = json!({ key: value });
         }
     }
-    let is_profile = |role: &&Role| role.trust.contains(&Trust::Service("ec2.amazonaws.com".to_owned()));
-    if let Some(role) = manifest.role.as_ref().filter(is_profile) {
+    if let Some(role) = manifest.role.as_ref().filter(|role| role.trusts_ec2()) {
         body["role"] = json!(role.name);
     }
     private(reqwest::Method::POST, url, "instance", &body).await?;

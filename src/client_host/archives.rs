@@ -19,8 +19,11 @@ pub(crate) enum Source<'a> {
 /// An archive, and how it is verified.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Archive {
+    /// What it is called, for people.
+    pub(super) name: &'static str,
+    pub(super) version: String,
     /// What `setup.sh` calls its URL, its checksum, and the URL of its checksum.
-    pub(super) names: [&'static str; 3],
+    pub(super) settings: [&'static str; 3],
     pub(super) url: String,
     /// The checksum that it must have; empty where none is known beforehand.
     pub(super) sum: String,
@@ -73,7 +76,9 @@ fn kafka(setup: &Setup<'_>) -> Archive {
     let base = setup.source.base("https://archive.apache.org");
     let url = format!("{base}/dist/kafka/{version}/kafka_{SCALA}-{version}.tgz");
     Archive {
-        names: ["KAFKA_URL", "KAFKA_SUM", "KAFKA_SUM_URL"],
+        name: "Kafka's tools",
+        version: version.to_owned(),
+        settings: ["KAFKA_URL", "KAFKA_SUM", "KAFKA_SUM_URL"],
         sum: setup.source.sum(setup.client.checksums.kafka.as_ref(), None),
         sum_url: format!("{url}.sha512"),
         url,
@@ -85,7 +90,9 @@ fn iam_jar(setup: &Setup<'_>, version: &str) -> Archive {
     let url = format!("{base}/software/amazon/msk/aws-msk-iam-auth/{version}/aws-msk-iam-auth-{version}-all.jar");
     let known = IAM_JARS.iter().find(|(known, _)| *known == version).map(|(_, sum)| *sum);
     Archive {
-        names: ["IAM_JAR_URL", "IAM_JAR_SUM", "IAM_JAR_SUM_URL"],
+        name: "MSK IAM jar",
+        version: version.to_owned(),
+        settings: ["IAM_JAR_URL", "IAM_JAR_SUM", "IAM_JAR_SUM_URL"],
         sum: setup.source.sum(setup.client.checksums.iam_jar.as_ref(), known),
         sum_url: format!("{url}.sha256"),
         url,
@@ -99,7 +106,9 @@ fn rest_proxy(setup: &Setup<'_>, version: &str) -> Archive {
     let base = setup.source.base("https://packages.confluent.io");
     let url = format!("{base}/archive/{line}/confluent-community-{version}.tar.gz");
     Archive {
-        names: ["REST_PROXY_URL", "REST_PROXY_SUM", "REST_PROXY_SUM_URL"],
+        name: "REST proxy",
+        version: version.to_owned(),
+        settings: ["REST_PROXY_URL", "REST_PROXY_SUM", "REST_PROXY_SUM_URL"],
         sum: setup.source.sum(setup.client.checksums.rest_proxy.as_ref(), None),
         sum_url: match setup.source {
             Source::Publishers => String::new(),

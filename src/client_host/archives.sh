@@ -167,6 +167,7 @@ sum_check() {
     found=${found%% *}
     if [[ $found != "$wanted" ]]; then
         rm -rf "$STATE/download"
+        [[ $(cd "$STATE" && echo *) != owner ]] || rm -f "$STATE/owner"
         rmdir --ignore-fail-on-non-empty "$STATE"
         refuse 66 "$(shown "$url") isn't what it must be: expected $kind $wanted ($witness), found $found"
     fi

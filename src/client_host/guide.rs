@@ -17,15 +17,8 @@ pub(super) fn text(setup: &Setup<'_>) -> String {
     }
     text.push_str("\n## What it installs\n\n| what | version | from |\n| --- | --- | --- |\n");
     text.push_str(&format!("| Java | {} or later | the system's packages |\n", setup.client.java_version));
-    let names = ["Kafka's tools", "MSK IAM jar", "REST proxy"];
-    let versions = [
-        Some(setup.client.kafka_version.as_str()),
-        setup.iam_jar(),
-        setup.client.rest_proxy.as_ref().map(|proxy| proxy.version.as_str()),
-    ];
-    let installed = names.into_iter().zip(versions).filter_map(|(name, version)| Some((name, version?)));
-    for ((name, version), archive) in installed.zip(super::archives::of(setup)) {
-        text.push_str(&format!("| {name} | {version} | {} |\n", archive.url));
+    for archive in super::archives::of(setup) {
+        text.push_str(&format!("| {} | {} | {} |\n", archive.name, archive.version, archive.url));
     }
     text.push_str(&format!("\n{FILES}\n## Then\n\n{}", then(setup)));
     text
@@ -69,9 +62,10 @@ fn before(setup: &Setup<'_>) -> Vec<String> {
              are not in here, so that they don't end where this folder does; setup.sh refuses to go on without."
         )),
         (Auth::Mtls { .. }, _) => steps.push(format!(
-            "Put the client's key and certificate, one after the other in PEM, into {KEYSTORE} on the machine, readable \
-             for the group {ACCOUNT} (setup.sh makes that): `chown root:{ACCOUNT}`, `chmod 0640`. They are not in here, \
-             so that they don't end where this folder does."
+            "After `sudo bash setup.sh files`, which makes the group, put the client's key (PKCS#8, as `openssl pkcs8 \
+             -topk8` writes it) and certificate, one after the other in PEM, into {KEYSTORE} on the machine, readable for \
+             that group: `chown root:{ACCOUNT}`, `chmod 0640`. They are not in here, so that they don't end where this \
+             folder does. A key that has no password is read by Kafka from 3.3 on."
         )),
         (Auth::Tls | Auth::Plaintext, _) => {}
     }

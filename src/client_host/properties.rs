@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-use super::{KEYSTORE, Setup};
+use super::{KEYSTORE, Setup, owner_of};
 use crate::manifest::{Auth, Version};
-
-/// Before the name and the environment of the pipeline that a machine is set up for.
-const OWNER: &str = "# Pipeline: ";
 
 /// A property file: what a person reads in its first lines, then the properties in their order.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,13 +70,8 @@ fn shared(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
     pairs
 }
 
-/// What the files call a pipeline.
-pub(crate) fn owner_of(name: &str, environment: &str) -> String {
-    format!("{name} ({environment})")
-}
-
 fn owner(setup: &Setup<'_>) -> String {
-    format!("{OWNER}{}", owner_of(setup.name, setup.environment))
+    format!("# Pipeline: {}", owner_of(setup.name, setup.environment))
 }
 
 /// `client.properties`: what Kafka's tools take as `--command-config`.
@@ -89,7 +81,7 @@ pub(super) fn of_client(setup: &Setup<'_>) -> Properties {
             owner(setup),
             "# For Kafka's tools, as --command-config; console producers and consumers want it as --producer.config and"
                 .to_owned(),
-            format!("# --consumer.config. The brokers: {}", setup.servers),
+            "# --consumer.config before Kafka 4.".to_owned(),
         ],
         pairs: shared(setup).into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     }
@@ -124,13 +116,12 @@ fn id(setup: &Setup<'_>) -> String {
     format!("{}-{}", setup.name, setup.environment).chars().map(plain).collect()
 }
 
-/// What a machine's property file says: the pipeline that it was made for, `NAME (ENVIRONMENT)`, and the properties.
-pub(crate) fn read(text: &str) -> (Option<&str>, BTreeMap<String, String>) {
-    let owner = text.lines().find_map(|line| line.strip_prefix(OWNER));
+/// The properties of a file.
+pub(crate) fn read(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
     let pair = |line: &str| {
         let (key, value) = line.split_once('=')?;
         Some((key.trim().to_owned(), value.trim().to_owned()))
     };
-    (owner, lines.filter_map(pair).collect())
+    lines.filter_map(pair).collect()
 }

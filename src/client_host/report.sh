@@ -17,7 +17,8 @@ state_print() {
         [[ ! -e $(file_path "$file") ]] || files+=",\"$file\":\"$(file_sum "$(file_path "$file")")\""
     done
     kafka=${kafka#kafka_} jar=${jar#aws-msk-iam-auth-}
-    printf '{"os":%s,"java":%s,"kafka":%s,"kafka_scala":%s,"iam_jar":%s,"rest_proxy":%s,"files":{%s},' \
+    printf '{"begun":%s,"owner":%s,' "$(json_of test -d "$STATE")" "$(json "$(noted owner)")"
+    printf '"os":%s,"java":%s,"kafka":%s,"kafka_scala":%s,"iam_jar":%s,"rest_proxy":%s,"files":{%s},' \
         "$(json "${OS:+$OS $OS_VERSION}")" "$(json "$JAVA")" "$(json "${kafka#*-}")" \
         "$(json "${kafka%%-*}")" "$(json "${jar%-all.jar}")" "$(json "${proxy#confluent-}")" "${files#,}"
     printf '"service":{"enabled":%s,"active":%s,"current":%s},"old":[%s]}\n' "$(json_of service_is enabled)" \

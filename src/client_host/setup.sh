@@ -11,8 +11,10 @@
 # `all` is check, java, kafka, iam-jar, rest-proxy, files, service and self-check, each of which is a command too. All
 # may be killed at any moment and run again: until a thing is complete, it has another name.
 #
+# A machine is set up for one pipeline, and another one's set-up is refused until that is removed.
+#
 # Ends with 0: done; 1: failed; 64: wrong usage; 65: settings that can't be followed; 66: a download that isn't what it
-# must be; 69: the machine isn't fit; 75: another run is at work.
+# must be; 69: the machine isn't fit; 75: another run is at work; 77: the machine is another pipeline's.
 set -euo pipefail
 umask 022
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -27,7 +29,7 @@ STEPS='java kafka iam-jar rest-proxy files service'
 STEP=setup TOLD=''
 
 # What settings.sh doesn't set is empty, and is not taken from whoever's environment.
-for name in JAVA_VERSION KAFKA_SCALA REST_PROXY_PORT BOOTSTRAP_SERVERS SELF_CHECK_SECONDS \
+for name in OWNER JAVA_VERSION KAFKA_SCALA REST_PROXY_PORT BOOTSTRAP_SERVERS SELF_CHECK_SECONDS \
     {KAFKA,IAM_JAR,REST_PROXY}_{VERSION,URL,SUM,SUM_URL}; do
     declare "$name="
 done
@@ -49,7 +51,7 @@ on_exit() {
 trap on_exit EXIT
 
 settings_read() {
-    local name form file
+    local name form file text
     [[ -r $HERE/settings.sh ]] || refuse 65 "there is no settings.sh beside this script"
     # shellcheck source=/dev/null
     . "$HERE/settings.sh"
@@ -68,7 +70,8 @@ settings_read() {
 FORMS
     for file in $(files_wanted); do
         [[ -r $HERE/$file ]] || refuse 65 "there is no $file beside this script"
-        ! grep -q 'username="USER" password="PASSWORD"' "$HERE/$file" ||
+        text=$(<"$HERE/$file")
+        [[ $text != *'username="USER"'* && $text != *'password="PASSWORD"'* ]] ||
             refuse 65 "$file: write the user and the password in the place of USER and PASSWORD"
     done
 }
@@ -84,6 +87,20 @@ lock_take() {
     # What a killed run left.
     rm -rf "$OPT/.new" "$OPT"/.*.new "$OPT"/lib/.*.new "$STATE/download" "$STATE"/.*.new "$ETC"/.*.new \
         "$ROOT/etc/profile.d/.pipeline-client.sh.new" "$ROOT/etc/systemd/system/.$UNIT.new"
+}
+
+# Whose the machine is, is written down before anything is done to it, and forgotten last.
+owner_read() {
+    [[ -r $HERE/settings.sh ]] || return 0
+    # shellcheck source=/dev/null
+    OWNER=$(. "$HERE/settings.sh" && echo "$OWNER")
+}
+
+owner_check() {
+    local other
+    other=$(noted owner)
+    [[ -z $OWNER || -z $other || $other == "$OWNER" ]] ||
+        refuse 77 "this machine is set up for the pipeline $other: destroy that, or run its own 'setup.sh remove' here"
 }
 
 # Notes for later runs are written whole or not at all.
@@ -340,6 +357,7 @@ steps_print() {
 
 step_run() {
     STEP=$1
+    [[ $1 == *check || -z $OWNER || -n $(noted owner) ]] || note owner "$OWNER"
     case $1 in
         check) machine_check ;;
         java) java_install ;;
@@ -370,7 +388,7 @@ remove() {
         say "removing $package"
         if [[ $OS == amzn ]]; then packages_run remove "$package"; else packages_run purge "$package"; fi >/dev/null
     fi
-    rm -rf "$STATE/log" "$STATE/written" "$STATE/account" "$STATE/java-package"
+    rm -rf "$STATE/log" "$STATE/written" "$STATE/account" "$STATE/java-package" "$STATE/owner"
     for file in "$OPT/lib" "$OPT" "$ETC" "$STATE"; do
         [[ ! -d $file ]] || rmdir "$file" 2>/dev/null || say "kept $file, which has something else in it"
     done
@@ -381,13 +399,15 @@ main() {
     local each
     case $1 in
         all | steps | check | java | kafka | iam-jar | rest-proxy | files | service | self-check) settings_read ;;
-        state | remove) ;;
+        state) ;;
+        remove) owner_read ;;
         *) refuse 64 "usage: $0 all | steps | state | remove | check | ${STEPS// / | } | self-check" ;;
     esac
     case $1 in
         steps | state | check | self-check) ;;
         *) lock_take ;;
     esac
+    [[ $1 == state ]] || owner_check
     java_read
     case $1 in
         all) for each in check $STEPS self-check; do step_run "$each"; done ;;

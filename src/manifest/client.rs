@@ -78,7 +78,8 @@ impl Version {
     /// The version of a text; `None` where it is none of three numbers.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| {
-            let digits = (1..=5).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit());
+            let is_number = part == "0" || !part.starts_with('0');
+            let digits = is_number && (1..=5).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit());
             digits.then(|| part.parse().ok()).flatten()
         });
         let version = Self(parts.next()??, parts.next()??, parts.next()??);
@@ -89,6 +90,28 @@ impl Version {
     pub(crate) fn is_before(text: &str, major: u32, minor: u32) -> bool {
         Self::parse(text).is_some_and(|version| version < Self(major, minor, 0))
     }
+}
+
+/// Why Kafka's tools of a version can't be had; ends in what to do.
+pub(super) fn kafka_without_archive(kafka: &str) -> Option<String> {
+    // The first that was built with Scala 2.13, of which the archives are that are installed.
+    Version::is_before(kafka, 2, 4).then(|| {
+        format!(
+            "{kafka} is older than the tools that can be installed; use 2.4.0 or later, such as {KAFKA_VERSION}: they \
+             speak to older brokers too"
+        )
+    })
+}
+
+/// Why clients of these versions don't read a private key in PEM that has no password: KAFKA-12703, mended in Kafka 3.3,
+/// which is that of Confluent 7.3 (<https://github.com/apache/kafka/pull/11916>).
+pub(super) fn key_without_password(client: &Client) -> Option<String> {
+    let old_proxy = client.rest_proxy.as_ref().is_some_and(|proxy| Version::is_before(&proxy.version, 7, 3));
+    (Version::is_before(&client.kafka_version, 3, 3) || old_proxy).then(|| {
+        "Kafka before 3.3, and the REST proxy before 7.3, read no private key in PEM that has no password (KAFKA-12703); \
+         use later ones, or add ssl.key.password to the rendered files"
+            .to_owned()
+    })
 }
 
 /// Why a version of the MSK IAM jar doesn't work with a version of Java; ends in what to do.
@@ -115,8 +138,8 @@ pub(super) fn proxy_without_iam(proxy: &str) -> Option<String> {
     // https://github.com/aws/aws-msk-iam-auth/issues/46: 5.1.2 fails, 7.0.1 works, the rest being equal.
     Version::is_before(proxy, 6, 0).then(|| {
         format!(
-            "REST proxies before 6.0 are known not to log in with MSK IAM (aws-msk-iam-auth issue 46, about 5.1.2; \
-             7.0.1 does), and this is {proxy}; use {REST_PROXY_VERSION}, or 7.0.1 or later"
+            "REST proxies of Confluent 5 aren't known to log in with MSK IAM, and 5.1.2 is known not to (aws-msk-iam-auth \
+             issue 46; 7.0.1 does), and this is {proxy}; use {REST_PROXY_VERSION}, or 7.0.1 or later"
         )
     })
 }
@@ -177,7 +200,9 @@ mod tests {
     fn versions_are_three_numbers() {
         assert_eq!(Version::parse("3.8.1"), Some(Version(3, 8, 1)));
         assert!(Version::parse("2.10.0") > Version::parse("2.9.9"));
-        for wrong in ["", "3", "3.8", "3.8.x", "3.8.1.0", "3.8.1-rc1", "v3.8.1", "3..1", "+3.8.1", "3.8.999999"] {
+        for wrong in
+            ["", "3", "3.8", "3.8.x", "3.8.1.0", "3.8.1-rc1", "v3.8.1", "3..1", "+3.8.1", "3.8.999999", "03.8.1"]
+        {
             assert_eq!(Version::parse(wrong), None, "{wrong}");
         }
         assert!(Version::is_before("6.0.9", 6, 1) && !Version::is_before("6.1.0", 6, 1));

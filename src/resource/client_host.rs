@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
-use super::instance::{REPORT, UNUSABLE};
+use super::instance::{AWAITS, REPORT, UNUSABLE};
 use crate::client_host::{Folder, Setup, observe_command, read, remove_command};
 use crate::engine::{
     Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress, Removal,
@@ -67,16 +67,13 @@ impl ClientHost {
         State { fields: installed(report, java), output: Output::new().with("id", id), label }
     }
 
-    /// Whose the machine is: the files say which pipeline wrote them.
+    /// Whose the machine is.
     fn owner(&self, report: &Report) -> Owner {
-        let ours = self.blueprint.owner();
-        let owners = report.properties.values().filter_map(|text| read(text).0);
-        match owners.into_iter().find(|owner| *owner != ours) {
-            Some(other) => Owner::Foreign(format!(
-                "the machine is set up for the pipeline {other}, and its files hold one alone; `sudo bash setup.sh \
-                 remove` on it, or a destroy of that pipeline, frees it"
+        match &report.state.owner {
+            Some(other) if *other != self.blueprint.owner() => Owner::Foreign(format!(
+                "the machine is set up for the pipeline {other}, and its files hold one alone: a destroy of that frees it"
             )),
-            None => Owner::Untaggable,
+            _ => Owner::Untaggable,
         }
     }
 
@@ -86,9 +83,12 @@ impl ClientHost {
 
     /// Does what is still to do on the machine, and looks at what it has then.
     async fn converge(&self, known: &Outputs, progress: &Progress) -> Result<State> {
+        if let Some(why) = known.text(&self.instance, AWAITS) {
+            return Err(format!("{why}; then apply again, which goes on from here").into());
+        }
         let id = known.require(&self.instance, "id")?;
-        let setup = self.blueprint.setup(known).ok_or("the cluster's brokers are not known")?;
-        let folder = setup.folder();
+        let folder =
+            self.blueprint.with_setup(known, |setup| setup.folder()).ok_or("the cluster's brokers are not known")?;
         let asked = self.step(id, &folder, &["check", "steps"], "what is to do", progress).await?;
         let pending: Vec<&str> = STEPS.into_iter().filter(|step| asked.lines().any(|line| line == *step)).collect();
         for (place, step) in pending.iter().enumerate() {
@@ -111,7 +111,7 @@ impl ClientHost {
         let comment = format!("pipeline: {}", steps.join(", "));
         let tell = |state: &str| progress.note(format!("{title}: {state}"));
         let ended = command::run(&self.context.clients, id, &comment, &script, tell).await?;
-        if ended.code == 0 { Ok(ended.output) } else { Err(failed(id, steps, &ended).into()) }
+        if ended.code == 0 { Ok(ended.output) } else { Err(failed(id, steps, "apply", &ended).into()) }
     }
 
     /// Tries what was installed. A role that is new, or newly may do something, is so for a while.
@@ -135,19 +135,20 @@ fn is_about_roles(verdict: &str) -> bool {
     ["may not assume awsRoleArn", "lacks kafka-cluster:Connect"].iter().any(|cause| verdict.contains(cause))
 }
 
-fn failed(id: &str, steps: &[&str], ended: &command::Ended) -> String {
+fn failed(id: &str, steps: &[&str], verb: &str, ended: &command::Ended) -> String {
     // The codes are those of setup.sh.
     let what = match ended.code {
         65 => "its settings can't be followed; correct `client` in the manifest",
         66 => "a download isn't what it must be, and nothing of it was installed; find out why before you trust it",
         69 => "the machine isn't fit; make it so, or name another instance",
         75 => "another run is at work on the machine; wait for its end",
+        77 => "it was set up for another pipeline meanwhile; give each its own machine",
         // What the shell says of a command that signals ended: 128 and their number.
         129.. => "it was killed on the machine",
         _ => "its last lines say why; see to that",
     };
     format!(
-        "step {} of setup.sh failed on {id} (exit code {}): {what}; then apply again, which goes on from there. Its last \
+        "step {} of setup.sh failed on {id} (exit code {}): {what}; then {verb} again, which goes on from there. Its last \
          lines:\n{}",
         steps.join(" and "),
         ended.code,
@@ -193,7 +194,7 @@ fn installed(report: &Report, java: u32) -> Fields {
     }
     for (name, sum) in files {
         fields = with_file(fields, name, sum);
-        let properties: BTreeMap<_, _> = report.properties.get(name).map(|text| read(text).1).unwrap_or_default();
+        let properties: BTreeMap<_, _> = report.properties.get(name).map(|text| read(text)).unwrap_or_default();
         for (key, value) in properties {
             fields = fields.with(format!("{name}: {key}"), value);
         }
@@ -210,6 +211,10 @@ fn installed(report: &Report, java: u32) -> Fields {
 
 fn with_file(fields: Fields, name: &str, sum: &str) -> Fields {
     fields.with(name, format!("sha256 {}", sum.get(..SHOWN_OF_SUM).unwrap_or(sum)))
+}
+
+fn has_report(instance: &Output) -> bool {
+    instance.text(REPORT).is_some()
 }
 
 /// How a service is called that is as it should be.
@@ -242,7 +247,11 @@ impl Resource for ClientHost {
     }
 
     fn desired(&self, known: &Outputs) -> Fields {
-        self.blueprint.setup(known).map_or_else(Fields::new, |setup| wanted(&setup))
+        // Of one that can't be asked, nothing is known to be otherwise.
+        if known.of(&self.instance).is_some_and(|instance| instance.text(UNUSABLE).is_some() && !has_report(instance)) {
+            return Fields::new();
+        }
+        self.blueprint.with_setup(known, wanted).unwrap_or_default()
     }
 
     fn on_change(&self, _change: &FieldChange) -> OnChange {
@@ -259,12 +268,12 @@ impl Resource for ClientHost {
     async fn read(&self, known: &Outputs) -> Result<Observed> {
         let Some(instance) = known.of(&self.instance) else { return Ok(Observed::absent()) };
         let Some(text) = instance.text(REPORT) else {
-            let why = instance.text(UNUSABLE).unwrap_or("it can't be asked what it has");
+            let Some(why) = instance.text(UNUSABLE) else { return Ok(Observed::absent()) };
             let output = Output::new().with(UNUSABLE, why);
             return Ok(Observed::present(State { fields: Fields::new(), output, label: None }, Owner::Untaggable));
         };
         let report = Report::read(text)?;
-        if report.state.is_nothing() {
+        if !report.state.begun {
             return Ok(Observed::absent());
         }
         Ok(Observed::present(self.state(&report, instance.require("id")?), self.owner(&report)))
@@ -281,8 +290,13 @@ impl Resource for ClientHost {
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
         let id = state.output.require("id")?;
         let tell = |state: &str| progress.note(format!("remove: {state}"));
-        let ended = command::run(&self.context.clients, id, "pipeline: remove", &remove_command()?, tell).await?;
-        if ended.code == 0 { Ok(Removal::Gone) } else { Err(failed(id, &["remove"], &ended).into()) }
+        let script = remove_command(&self.blueprint.owner())?;
+        let ended = command::run(&self.context.clients, id, "pipeline: remove", &script, tell).await?;
+        if ended.code != 0 {
+            return Err(failed(id, &["remove"], "destroy", &ended).into());
+        }
+        let kept: Vec<&str> = ended.output.lines().filter_map(|line| line.strip_prefix("== remove: kept ")).collect();
+        Ok(if kept.is_empty() { Removal::Gone } else { Removal::Kept(kept.join("; ")) })
     }
 }
 

@@ -19,6 +19,7 @@ use crate::manifest::{self, ClusterReference, TopicsVia};
 mod listeners;
 mod login;
 
+pub(crate) use listeners::whose_brokers;
 pub(crate) use login::brokers;
 
 /// The output that tells by which way topics are managed; absent where they can't be.
@@ -158,10 +159,10 @@ impl Cluster {
             .with("subnets", subnets)
             .with("security_groups", security_groups);
         if let Some(used) = listeners::used(&self.declared, brokers) {
-            output = output.with("bootstrap_brokers", used);
+            output = output.with("bootstrap_brokers", sorted(used));
         }
         for (name, addresses) in listeners::all(brokers) {
-            output = output.with(&format!("bootstrap_brokers_{name}"), addresses);
+            output = output.with(&format!("bootstrap_brokers_{name}"), sorted(addresses));
         }
         if is_serverless(cluster) {
             output = output.with("serverless", true);
@@ -170,7 +171,7 @@ impl Cluster {
             output = output.with("kafka_version", version);
         }
         if let Some(zookeeper) = cluster.provisioned().and_then(|cluster| cluster.zookeeper_connect_string()) {
-            output = output.with("zookeeper", zookeeper);
+            output = output.with("zookeeper", sorted(zookeeper));
         }
         output
     }
@@ -181,6 +182,13 @@ impl Cluster {
 fn seen(unusable: Option<String>, output: Output) -> Observed {
     let fields = unusable.into_iter().fold(Fields::new(), |fields, why| fields.with(UNUSABLE, why));
     Observed::present(State { fields, output, label: None }, Owner::Ours)
+}
+
+/// A list of hosts, which AWS tells in another order each time.
+fn sorted(hosts: &str) -> String {
+    let mut hosts: Vec<&str> = hosts.split(',').collect();
+    hosts.sort_unstable();
+    hosts.join(",")
 }
 
 fn version(cluster: &Description) -> Option<&str> {

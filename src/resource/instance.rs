@@ -7,11 +7,11 @@ use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter, P
 use super::Shared;
 use super::client_host::command;
 use super::client_host::report::Report;
-use crate::aws::sent;
+use crate::aws::{Failure, sent};
 use crate::client_host::observe_command;
 use crate::engine::{
-    Address, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress,
-    Removal, Resource, Result, State,
+    Address, Cause, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner,
+    Progress, Removal, Resource, Result, State,
 };
 use crate::manifest;
 
@@ -19,6 +19,8 @@ use crate::manifest;
 pub(crate) const REPORT: &str = "report";
 /// The output, and the field, that tell why an instance can't be used; absent where it can.
 pub(crate) const UNUSABLE: &str = "unusable";
+/// The output that tells what somebody has to do once the role is there that the manifest makes.
+pub(crate) const AWAITS: &str = "awaits";
 
 /// An existing instance.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) struct Instance {
     declared: manifest::Instance,
     expected: Expected,
     address: Address,
+    needs: Vec<Address>,
 }
 
 /// What an instance must have.
@@ -43,10 +46,17 @@ pub(crate) struct Expected {
 pub(crate) enum ExpectedRole {
     /// It needs none.
     None,
-    /// Somebody, who may assume the role that clients work as.
+    /// Some role: who may be what is not ours to say.
     Any,
-    /// This role.
-    Named(String),
+    /// Who may be the role that the manifest makes.
+    Of {
+        /// That role.
+        role: Address,
+        /// Whether its own instance profile is the way.
+        by_profile: bool,
+        /// Roles that may assume it, by name.
+        others: Vec<String>,
+    },
 }
 
 /// The address of an instance.
@@ -59,7 +69,11 @@ pub(crate) fn address(declared: &manifest::Instance) -> Address {
 
 impl Instance {
     pub(crate) fn new(context: Shared, declared: &manifest::Instance, expected: Expected) -> Self {
-        Self { context, declared: declared.clone(), expected, address: address(declared) }
+        let needs = match &expected.role {
+            ExpectedRole::Of { role, .. } => vec![role.clone()],
+            ExpectedRole::None | ExpectedRole::Any => Vec::new(),
+        };
+        Self { context, declared: declared.clone(), expected, address: address(declared), needs }
     }
 
     /// What Systems Manager knows of the instance: those of its tag that are heard of, or else all of them.
@@ -107,33 +121,76 @@ impl Instance {
         })
     }
 
-    /// Why nothing can be done with what it said of itself.
-    fn unfit(&self, report: &Report) -> Option<String> {
+    /// Why its clients can't be who they are to be.
+    fn wrong_role(&self, id: &str, report: &Report) -> Option<String> {
         match (&self.expected.role, report.role.as_deref()) {
-            (ExpectedRole::Any | ExpectedRole::Named(_), None) => {
-                let which = match &self.expected.role {
-                    ExpectedRole::Named(name) => format!("the instance profile {name}"),
-                    _ => "an instance profile whose role may assume that of the manifest".to_owned(),
-                };
-                return Some(format!(
-                    "its metadata service tells no role, so that its clients have no credentials to log in to the \
-                     brokers with; attach {which} to it, and see that its metadata service is on"
-                ));
+            (ExpectedRole::None, _) | (ExpectedRole::Any, Some(_)) => None,
+            (ExpectedRole::Of { role, by_profile, .. }, Some(has)) if *by_profile && has == role.name() => None,
+            (ExpectedRole::Of { others, .. }, Some(has)) if others.iter().any(|other| other == has) => None,
+            (ExpectedRole::Any, None) => Some(
+                "its metadata service tells no role, so that its clients have no credentials to log in to the brokers \
+                 with; attach an instance profile to it, and see that its metadata service is on"
+                    .to_owned(),
+            ),
+            (ExpectedRole::Of { role, by_profile, .. }, has) => {
+                let has =
+                    has.map_or("it has no instance profile".to_owned(), |has| format!("it works as the role {has}"));
+                Some(format!("{has}, and can't be {} then; {}", role.name(), self.how_to_be(role, *by_profile, id)))
             }
-            (ExpectedRole::Named(name), Some(role)) if role != name => {
-                return Some(format!(
-                    "it works as the role {role}, and the manifest's clients as {name}; attach the instance profile \
-                     {name} to it, or let {name} be assumed (`role.trust`, `self: true` or `arn`)"
-                ));
-            }
-            _ => {}
         }
+    }
+
+    fn how_to_be(&self, role: &Address, by_profile: bool, id: &str) -> String {
+        let name = role.name();
+        let clients = &self.context.clients;
+        let by_trust = format!(
+            "add its own role to `role.trust`: `arn: arn:{}:iam::{}:role/…`",
+            clients.partition, clients.account
+        );
+        if !by_profile {
+            return by_trust;
+        }
+        format!(
+            "attach the instance profile {name} to it in EC2 (aws ec2 associate-iam-instance-profile --instance-id {id} \
+             --iam-instance-profile Name={name}), or {by_trust}"
+        )
+    }
+
+    /// Why API Gateway can't reach it.
+    fn out_of_reach(&self, report: &Report) -> Option<String> {
         (self.expected.public_address && report.address().is_none()).then(|| {
             "it has no public name or address, so that API Gateway can't reach its REST proxy; give it one, or set \
              `client.address` to one that leads to it"
                 .to_owned()
         })
     }
+
+    /// Whether the role that it is to have is still to be made, so that nobody can have attached it yet.
+    fn is_early(&self, known: &Outputs) -> bool {
+        matches!(&self.expected.role, ExpectedRole::Of { role, .. } if known.of(role).is_none())
+    }
+
+    /// An instance that isn't there as far as Systems Manager knows. Without an instance profile it can't be.
+    fn unmanaged(&self, known: &Outputs) -> Observed {
+        let ExpectedRole::Of { role, by_profile: true, .. } = &self.expected.role else { return Observed::absent() };
+        if !self.is_early(known) {
+            return Observed::absent();
+        }
+        let how = self.how_to_be(role, true, self.address.name());
+        let why = format!("Systems Manager doesn't manage it; if it lacks an instance profile, {how}");
+        seen(None, Output::new().with(AWAITS, why))
+    }
+
+    async fn ask(&self, id: &str) -> Result<(String, Report)> {
+        let text = command::ask(&self.context.clients, id, &observe_command()?).await?;
+        let report = Report::read(&text)?;
+        Ok((text, report))
+    }
+}
+
+/// Whether a failure is on the way to AWS, and says nothing of the instance.
+fn is_of_the_way(cause: &Cause) -> bool {
+    cause.downcast_ref::<Failure>().is_some_and(|failure| failure.status.is_none())
 }
 
 fn is_online(instance: &InstanceInformation) -> bool {
@@ -157,7 +214,7 @@ impl Resource for Instance {
     }
 
     fn needs(&self) -> &[Address] {
-        &[]
+        &self.needs
     }
 
     fn desired(&self, _known: &Outputs) -> Fields {
@@ -185,20 +242,32 @@ impl Resource for Instance {
         ))
     }
 
-    async fn read(&self, _known: &Outputs) -> Result<Observed> {
+    async fn read(&self, known: &Outputs) -> Result<Observed> {
         let found = self.find().await?;
-        let Some(id) = found.first().and_then(InstanceInformation::instance_id) else { return Ok(Observed::absent()) };
+        let Some(id) = found.first().and_then(InstanceInformation::instance_id) else {
+            return Ok(self.unmanaged(known));
+        };
         let output = Output::new().with("id", id);
         if let Some(why) = self.unready(&found) {
             return Ok(seen(Some(why), output));
         }
-        let text = command::ask(&self.context.clients, id, &observe_command()?).await?;
-        let report = Report::read(&text)?;
+        let (text, report) = match self.ask(id).await {
+            Ok(answer) => answer,
+            Err(cause) if is_of_the_way(&cause) => return Err(cause),
+            // One that was stopped a moment ago is online for Systems Manager, and takes no command.
+            Err(cause) => return Ok(seen(Some(format!("it can't be asked what it has: {cause}")), output)),
+        };
         let mut output = output.with(REPORT, text.as_str());
         if let Some(address) = report.address() {
             output = output.with("address", address);
         }
-        Ok(seen(self.unfit(&report), output))
+        let mut unusable = self.out_of_reach(&report);
+        match self.wrong_role(id, &report) {
+            Some(why) if self.is_early(known) => output = output.with(AWAITS, why),
+            Some(why) => unusable = Some(why),
+            None => {}
+        }
+        Ok(seen(unusable, output))
     }
 
     async fn create(&self, _known: &Outputs, _progress: &Progress) -> Result<State> {

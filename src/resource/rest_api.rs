@@ -139,10 +139,11 @@ impl Resource for RestApi {
 
     fn desired(&self, known: &Outputs) -> Fields {
         let wanted = self.knowing(known).wanted;
-        match wanted.integration {
-            Some(_) => wanted.fields(),
-            None => wanted.fields().with_output("integration.uri", None),
+        if wanted.integration.is_some() {
+            return wanted.fields();
         }
+        let somewhere = Parts::declared(&self.declared, Some(""), &self.context.tags.shared_key());
+        somewhere.fields().with_output("integration.uri", None)
     }
 
     fn on_change(&self, _change: &FieldChange) -> OnChange {

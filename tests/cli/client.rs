@@ -4,13 +4,14 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::bench::{Bench, steps};
+use crate::bench::Bench;
+
+mod instance;
+mod killed;
 
 const ID: &str = "i-0123456789abcdef0";
 const CLIENT: &str = "client/i-0123456789abcdef0";
@@ -98,6 +99,39 @@ impl Bench {
     }
 }
 
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What the archives of the sandbox's mirror are.
+pub(crate) struct Checksums {
+    pub(crate) mirror: String,
+    pub(crate) kafka: String,
+    pub(crate) iam_jar: String,
+    pub(crate) rest_proxy: String,
+}
+
+impl Checksums {
+    pub(crate) async fn of(bench: &Bench, kafka: &str, iam_jar: &str, rest_proxy: &str) -> Self {
+        let mirror = format!("{}/_sandbox/mirror", bench.endpoint);
+        let line = rest_proxy.rsplit_once('.').unwrap().0;
+        let sum = async |path: String| {
+            let archive = reqwest::get(format!("{mirror}/{path}")).await.unwrap().error_for_status().unwrap();
+            hex::encode(Sha256::digest(archive.bytes().await.unwrap()))
+        };
+        Self {
+            kafka: sum(format!("dist/kafka/{kafka}/kafka_2.13-{kafka}.tgz")).await,
+            iam_jar: sum(format!("software/amazon/msk/aws-msk-iam-auth/{iam_jar}/aws-msk-iam-auth-{iam_jar}-all.jar"))
+                .await,
+            rest_proxy: sum(format!("archive/{line}/confluent-community-{rest_proxy}.tar.gz")).await,
+            mirror,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_fresh_machine_is_set_up_changed_and_given_back() {
     let bench = Bench::new();
@@ -149,86 +183,6 @@ async fn a_fresh_machine_is_set_up_changed_and_given_back() {
     assert!(nothing.stderr.contains("Nothing to destroy"), "{}", nothing.stderr);
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-#[tokio::test]
-async fn a_script_that_is_killed_at_any_step_is_gone_on_with() {
-    let bench = Bench::new();
-    bench.client(&manifest(free_port()));
-    bench.plan_json();
-    for (command, word, step) in [
-        ("dnf", "install", "java"),
-        ("tar", "kafka_", "kafka"),
-        ("ln", "aws-msk-iam-auth", "iam-jar"),
-        ("tar", "confluent", "rest-proxy"),
-        ("chmod", "kafka-rest", "files"),
-        ("systemctl", "restart", "service"),
-    ] {
-        bench.lay_trap(command, word);
-        let told = bench.refused(1);
-        assert!(told.contains(&format!("step {step} of setup.sh failed on {ID}")), "{told}");
-        bench.lift_trap(command);
-    }
-    bench.apply();
-    assert_eq!((bench.planned(), bench.post().await), (Vec::<String>::new(), 200));
-}
-
-#[tokio::test]
-async fn a_command_that_is_killed_here_is_gone_on_with() {
-    let bench = Bench::new();
-    bench.client(&manifest(free_port()));
-    bench.plan_json();
-    for moment in [300, 900, 1600, 2400, 3200] {
-        let mut apply = bench.command(["apply", "dev.yaml", "--yes", "--quiet"]);
-        let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        tokio::time::sleep(Duration::from_millis(moment)).await;
-        apply.kill().unwrap();
-        apply.wait().unwrap();
-    }
-    bench.apply();
-    assert_eq!((bench.planned(), bench.post().await), (Vec::<String>::new(), 200));
-    // Two at once: one waits for the other on the machine, and both end well or say why.
-    let runs: Vec<_> = (0..2)
-        .map(|_| bench.command(["destroy", "dev.yaml", "--yes", "--quiet"]).stderr(Stdio::null()).spawn().unwrap())
-        .collect();
-    for mut run in runs {
-        run.wait().unwrap();
-    }
-    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
-    assert!(!bench.installed("opt/pipeline-client").exists());
-}
-
-/// What the archives of the sandbox's mirror are.
-pub(crate) struct Checksums {
-    pub(crate) mirror: String,
-    pub(crate) kafka: String,
-    pub(crate) iam_jar: String,
-    pub(crate) rest_proxy: String,
-}
-
-impl Checksums {
-    pub(crate) async fn of(bench: &Bench, kafka: &str, iam_jar: &str, rest_proxy: &str) -> Self {
-        let mirror = format!("{}/_sandbox/mirror", bench.endpoint);
-        let line = rest_proxy.rsplit_once('.').unwrap().0;
-        let sum = async |path: String| {
-            let archive = reqwest::get(format!("{mirror}/{path}")).await.unwrap().error_for_status().unwrap();
-            hex::encode(Sha256::digest(archive.bytes().await.unwrap()))
-        };
-        Self {
-            kafka: sum(format!("dist/kafka/{kafka}/kafka_2.13-{kafka}.tgz")).await,
-            iam_jar: sum(format!("software/amazon/msk/aws-msk-iam-auth/{iam_jar}/aws-msk-iam-auth-{iam_jar}-all.jar"))
-                .await,
-            rest_proxy: sum(format!("archive/{line}/confluent-community-{rest_proxy}.tar.gz")).await,
-            mirror,
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_download_with_a_wrong_checksum_is_refused() {
     let bench = Bench::new();
@@ -254,78 +208,6 @@ async fn a_download_with_a_wrong_checksum_is_refused() {
     }
     bench.client(&pinned(&kafka, &jar, &proxy));
     bench.apply();
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_an_instance_is_told_before_anything_is_done() {
-    let bench = Bench::new();
-    bench.client(&manifest(free_port()));
-    bench.plan_json();
-    let before = bench.counts();
-    for (change, words) in [
-        (json!({"ping": "ConnectionLost"}), "it is offline: its SSM agent (ConnectionLost) was last heard of at 20"),
-        (json!({"ping": "Online", "managed": false}), "Systems Manager manages no such instance in us-east-1"),
-        (json!({"managed": true, "role": null}), "Systems Manager manages no such instance in us-east-1"),
-        (json!({"role": "other-role"}), "it works as the role other-role, and the manifest's clients as demo-role"),
-        (json!({"role": "demo-role", "address": null}), "it has no public name or address"),
-    ] {
-        let mut body = change.clone();
-        body["id"] = json!(ID);
-        bench.private("instance", &body).await;
-        let told = bench.refused(3);
-        assert!(told.contains(&format!("instance/{ID}: {words}")), "{change}: {told}");
-        assert_eq!(bench.counts()["topics"], before["topics"], "{change}");
-    }
-    assert!(!bench.installed("opt/pipeline-client").exists());
-
-    // Where the proxy is reached by another name, the machine needs none.
-    bench.client(&manifest(free_port()).replace("api: { name: demo, backend: client, stage: dev }\n", ""));
-    bench.apply();
-    // What is offline can't be cleaned up, and keeps nothing else from going.
-    bench.private("instance", &json!({"id": ID, "ping": "ConnectionLost"})).await;
-    let destroyed = bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
-    assert!(
-        destroyed.stderr.contains("kept: what is installed there can't be removed: it is offline"),
-        "{destroyed:?}"
-    );
-    assert_eq!(bench.counts()["roles"], before["roles"]);
-}
-
-#[tokio::test]
-async fn an_instance_is_found_by_its_tag() {
-    let bench = Bench::new();
-    let text = manifest(free_port()).replace(ID, "{ tag: { Name: kafka } }");
-    bench.client(&text);
-    let tagged = |id: &str, more: Value| {
-        let mut body = json!({"id": id, "tags": {"Name": "kafka"}, "role": "demo-role"});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
-    bench.private("instance", &tagged(ID, json!({}))).await;
-    // One that is gone for good, and still known.
-    bench.private("instance", &tagged("i-0fedcba9876543210", json!({"ping": "ConnectionLost"}))).await;
-    bench.apply();
-    assert!(bench.installed("opt/pipeline-client").exists());
-    bench.private("instance", &tagged("i-0fedcba9876543210", json!({"ping": "Online"}))).await;
-    let told = bench.refused(3);
-    assert!(told.contains("2 instances have the tag Name=kafka: "), "{told}");
-    assert!(told.contains(ID) && told.contains("i-0fedcba9876543210"), "{told}");
-}
-
-#[tokio::test]
-async fn a_machine_that_moved_is_found_again() {
-    let bench = Bench::new();
-    bench.client(&manifest(free_port()));
-    bench.apply();
-    assert_eq!(bench.post().await, 200);
-    let moved = "ec2-203-0-113-99.compute-1.amazonaws.com";
-    bench.private("instance", &json!({"id": ID, "address": moved})).await;
-    assert_ne!(bench.post().await, 200);
-    let plan = bench.plan_json();
-    assert_eq!(steps(&plan), ["update rest_api/demo"]);
-    assert!(plan.to_string().contains(&format!("http://{moved}:")), "{plan}");
-    bench.apply();
-    assert_eq!((bench.post().await, bench.planned()), (200, Vec::<String>::new()));
 }
 
 #[tokio::test]
@@ -367,7 +249,7 @@ async fn the_rendered_folder_sets_a_machine_up_by_hand() {
     let names = names(&bench.path("out/folder"));
     assert_eq!(files.as_array().unwrap().len(), names.len());
     let mode = |name: &str| fs::metadata(bench.path("out/folder").join(name)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("client.properties"), mode("setup.sh")), (0o600, 0o644));
+    assert_eq!((mode("client.properties"), mode("setup.sh")), (0o600, 0o755));
     // Run on the machine, as a person would.
     let bin = bench.machine().join("bin");
     let run = |argument: &str| {
@@ -385,6 +267,26 @@ async fn the_rendered_folder_sets_a_machine_up_by_hand() {
     // It is the set-up that an apply would have made.
     assert!(!bench.planned().contains(&format!("create {CLIENT}")));
     assert!(!bench.planned().contains(&format!("update {CLIENT}")));
+    // A password that was filled in is kept, and nobody's README is overwritten.
+    let scram = "arn:aws:secretsmanager:us-east-1:000000000000:secret:AmazonMSK_k-AbCdEf";
+    let by_password = manifest(free_port()).replace("auth: iam", &format!("auth: {{ scram: {scram} }}"));
+    bench.client(&by_password.replace(&format!("  instance: {ID}\n"), "").replace("role:", "unused: #").replace(
+        "unused: #\n  name: demo-role\n  trust:\n    - service: ec2.amazonaws.com\n  \
+         managed_policies: [ \"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore\" ]\n",
+        "",
+    ));
+    let render = || bench.run(["client", "render", "dev.yaml", "--out", "by-password"]);
+    render().ended(0);
+    let properties = bench.path("by-password/client.properties");
+    let text = fs::read_to_string(&properties).unwrap();
+    let filled = text.replace("\"USER\"", "\"me\"").replace("\"PASSWORD\"", "\"hunter2\"");
+    assert_ne!(text, filled);
+    fs::write(&properties, &filled).unwrap();
+    render().ended(0);
+    assert_eq!(fs::read_to_string(&properties).unwrap(), filled);
+    bench.write("theirs/README.md", "# Mine\n");
+    let told = bench.run(["client", "render", "dev.yaml", "--out", "theirs"]).ended(1).stderr;
+    assert!(told.contains("README.md is there, and not from this command"), "{told}");
     // Without a client there is nothing to render, and what can't be written is told.
     let blocked = bench.write("blocked", "");
     let told = bench.run(["client", "render", "dev.yaml", "--out", blocked.to_str().unwrap()]).ended(1).stderr;

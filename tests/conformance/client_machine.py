@@ -62,6 +62,7 @@ class System:
         return "".join(f"{name} {full[version]}\n" for version, name in names.items())
 
 
+OWNER = "demo (test)"
 CORRETTO = "java-{}-amazon-corretto-headless"
 OPENJDK = "openjdk-{}-jre-headless"
 SYSTEMS = [
@@ -245,7 +246,7 @@ class Machine:
         for script in ("setup.sh", "archives.sh", "report.sh", "profile.sh"):
             shutil.copy(SCRIPTS / script, self.client / script)
         shutil.copy(SCRIPTS / "pipeline-rest-proxy.service", self.client / "kafka-rest.service")
-        self.settings = {"JAVA_VERSION": "17", "BOOTSTRAP_SERVERS": SERVERS, "SELF_CHECK_SECONDS": "5"}
+        self.settings = {"OWNER": OWNER, "JAVA_VERSION": "17", "BOOTSTRAP_SERVERS": SERVERS, "SELF_CHECK_SECONDS": "5"}
         self.port = port or free_port()
         self.want(kafka="3.7.2", iam_jar="2.3.0", rest_proxy="7.6.1", port=self.port)
 

@@ -2,7 +2,9 @@
 commands that would change the one it runs on.
 """
 
+import base64
 import contextlib
+import gzip
 import hashlib
 import itertools
 import os
@@ -12,7 +14,7 @@ import sys
 
 import pytest
 
-from client_machine import SANDBOX_STAND_IN, SCRIPTS, STAND_INS, SYSTEMS, Machine, as_gpg, as_hex, as_list, free_port
+from client_machine import OWNER, SANDBOX_STAND_IN, SCRIPTS, STAND_INS, SYSTEMS, Machine, as_gpg, as_hex, as_list, free_port
 from client_machine import jar_path, kafka_path, mirroring, proxy_path
 
 STEPS = ["java", "kafka", "iam-jar", "rest-proxy", "files", "service"]
@@ -68,6 +70,8 @@ def test_a_fresh_machine_is_set_up_and_a_second_run_has_nothing_to_do(machine, s
     assert calls[-3:] == ["systemctl daemon-reload", "systemctl enable pipeline-rest-proxy.service", RESTART]
     assert machine.topics() == "7.6.1"
     assert machine.state() == {
+        "begun": True,
+        "owner": OWNER,
         "os": f"{system.id} {system.version}",
         "java": "17.0.10",
         "kafka": "3.7.2",
@@ -122,8 +126,9 @@ def test_the_state_tells_how_far_it_is(machine):
     machine = machine()
     nothing = {name: None for name in ("java", "kafka", "kafka_scala", "iam_jar", "rest_proxy")}
     idle = {"enabled": False, "active": False, "current": False}
-    expected = {"os": "amzn 2023", **nothing, "files": {}, "service": idle, "old": []}
+    expected = {"begun": False, "owner": None, "os": "amzn 2023", **nothing, "files": {}, "service": idle, "old": []}
     assert machine.state() == expected
+    expected |= {"begun": True, "owner": OWNER}
     files = {name: sha256(machine.client / name) for name in FILES}
     for step, news in (
         ("java", {"java": "17.0.10"}),
@@ -323,7 +328,11 @@ def test_removing_that_is_killed_again_and_again_removes_all(machine):
     machine = machine()
     before = machine.tree()
     machine.run()
-    kills = next(kill for kill in itertools.count(1) if not machine.run_killed(kill, command="remove"))
+    for kills in itertools.count(1):
+        if not machine.run_killed(kills, command="remove"):
+            break
+        # Who looks whether it is done must see that it isn't.
+        assert machine.state()["begun"] or machine.tree() == before
     assert kills > 5
     assert machine.tree() == before
 
@@ -465,6 +474,82 @@ def test_remove_leaves_the_machine_as_it_was(machine):
     machine.run("remove")
     assert machine.calls() == []
     assert machine.tree() == before
+
+
+def test_a_machine_is_one_pipelines(machine):
+    machine = machine()
+    machine.run("kafka")
+    before = machine.tree()
+    machine.want(OWNER="other (test)")
+    for command in ("all", "steps", "check", "files", "self-check", "remove"):
+        assert "this machine is set up for the pipeline demo (test)" in machine.run(command, ends=77)
+    assert machine.tree() == before
+    machine.want(OWNER=OWNER)
+    machine.run("remove")
+    machine.want(OWNER="other (test)")
+    machine.run("files")
+    assert machine.state()["owner"] == "other (test)"
+    # By hand, without a folder of either.
+    (machine.client / "settings.sh").unlink()
+    machine.run("remove")
+    assert not machine.state()["begun"]
+
+
+@pytest.mark.parametrize("step", ["java", "kafka", "files"])
+def test_what_a_killed_run_has_left_is_told_and_removed(machine, step):
+    before = machine()
+    nothing = before.tree()
+    for moment in itertools.count(1):
+        tried = before.copy()
+        if not tried.run_killed(moment, command=step):
+            break
+        killed_at = (tried.folder / "killed").read_text()
+        assert tried.state()["begun"] or tried.tree() == nothing, killed_at
+        tried.run("remove")
+        # What stands in for userdel may have been killed itself.
+        (tried.has / "users.new").unlink(missing_ok=True)
+        assert (tried.state()["begun"], tried.tree()) == (False, nothing), killed_at
+        shutil.rmtree(tried.folder)
+    assert moment > 3
+
+
+SECRETS = r"""
+# Pipeline: demo (test), password=hunter2
+ssl.keystore.key=-----BEGIN PRIVATE KEY-----\
+hunter2\
+-----END PRIVATE KEY-----
+sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="a" password="\"hunter2";
+client.sasl.jaas.config = software.amazon.msk.auth.iam.IAMLoginModule required clientSecret="hunter2";
+ssl.key.password hunter2
+ssl.keystore.password: hunter2
+SASL.JAAS.CONFIG=hunter2
+basic.auth.user.info=me:hunter2
+x.password=\
+hunter2
+hunter2=
+security.protocol = SASL_SSL
+"""
+
+
+def test_of_a_file_that_others_have_written_no_secret_is_told(machine):
+    machine = machine()
+    machine.run("files")
+    observe = machine.client / "observe.sh"
+    shutil.copy(SCRIPTS / "observe.sh", observe)
+    path = machine.root / "etc/pipeline-client/client.properties"
+    jaas = 'software.amazon.msk.auth.iam.IAMLoginModule required awsRoleArn="arn:aws:iam::123456789012:role/r";'
+    for text in (SECRETS, f"sasl.jaas.config={jaas}\nssl.truststore.certificates=-----BEGIN\\nabc==\\n"):
+        path.write_text(text)
+        nowhere = machine.environment(PIPELINE_METADATA="http://127.0.0.1:1")
+        said = subprocess.run(["bash", observe], env=nowhere, capture_output=True, text=True, check=True).stdout
+        [packed] = [line.split()[2] for line in said.splitlines() if line.startswith("file client.properties ")]
+        told = gzip.decompress(base64.b64decode(packed)).decode()
+        assert said.splitlines()[-1] == "end"
+        if text is SECRETS:
+            assert "hunter2" not in told
+            assert "basic.auth.user.info=(hidden)\n" in told and "security.protocol=SASL_SSL\n" in told
+        else:
+            assert told == f"{text}\n"
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.id + system.version)

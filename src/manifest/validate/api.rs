@@ -123,10 +123,10 @@ fn of_client(scene: &Scene<'_>) -> Result<(), String> {
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
+pub(super) fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host == "[::1]" || host.starts_with("127.")
 }
 
-fn warn_of_unreachable(at: Position, host: &str, findings: &mut Findings) {
+pub(super) fn warn_of_unreachable(at: Position, host: &str, findings: &mut Findings) {
     findings.warn(at, format!("API Gateway can't reach {host} from AWS; give the REST proxy's public address"));
 }

@@ -1,14 +1,17 @@
 //! The EC2 client: versions that go together, downloads that can be verified, and nothing secret on its way.
 
-use url::{Host, Url};
+use std::net::Ipv4Addr;
+
+use url::Url;
 
 use super::super::client::{
     Checksums, Client, IAM_JAR_VERSION, Instance, JAVA_VERSION, JavaMisfit, KAFKA_VERSION, REST_PROXY_PORT,
-    REST_PROXY_VERSION, RestProxy, Version, jar_misfit, kafka_java_misfit, proxy_java_misfit, proxy_without_iam,
+    REST_PROXY_VERSION, RestProxy, Version, jar_misfit, kafka_java_misfit, kafka_without_archive, key_without_password,
+    proxy_java_misfit, proxy_without_iam,
 };
 use super::super::problem::{Findings, Position};
 use super::super::yaml::At;
-use super::super::{Target, raw};
+use super::super::{EC2, Target, raw};
 use super::{Scene, names};
 
 /// The versions of Java that there are packages of, and that Kafka is documented for.
@@ -17,16 +20,17 @@ const JAVAS: [i64; 4] = [8, 11, 17, 21];
 pub(super) fn client(raw: &At<raw::Client>, scene: &Scene<'_>, findings: &mut Findings) -> Client {
     let client = Client {
         instance: raw.instance.as_ref().and_then(|given| instance(given, findings)),
-        address: raw.address.as_ref().map(|given| address(given, findings)),
+        address: raw.address.as_ref().map(|given| address(given, scene, findings)),
         kafka_version: version("Kafka", raw.kafka_version.as_ref(), KAFKA_VERSION, findings),
         java_version: java_version(raw, findings),
         iam_jar_version: version("the MSK IAM jar", raw.iam_jar_version.as_ref(), IAM_JAR_VERSION, findings),
         rest_proxy: raw.rest_proxy.as_ref().map(|given| rest_proxy(given, findings)),
-        mirror: raw.mirror.as_ref().map(|given| mirror(given, raw, findings)),
+        mirror: raw.mirror.as_ref().map(|given| mirror(given, findings)),
         checksums: checksums(raw, findings),
     };
     versions_go_together(&client, raw, scene, findings);
     downloads_can_be_verified(&client, raw, scene, findings);
+    plain_http_is_pinned(&client, raw, scene, findings);
     nothing_secret_is_sent(raw, scene, findings);
     works_as_the_role(raw, scene, findings);
     client
@@ -37,10 +41,11 @@ fn instance(given: &At<raw::Instance>, findings: &mut Findings) -> Option<Instan
         raw::Instance::Id(id) => {
             // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
             let hex = id.strip_prefix("i-").unwrap_or_default();
-            if !matches!(hex.len(), 8 | 17) || !hex.bytes().all(|each| each.is_ascii_hexdigit()) {
+            let is_hex = |each: u8| each.is_ascii_digit() || (b'a'..=b'f').contains(&each);
+            if !matches!(hex.len(), 8 | 17) || !hex.bytes().all(is_hex) {
                 findings.problem(
                     given.at,
-                    format!("\"{id}\" is no EC2 instance; expected i- and 17 hexadecimal digits, or {{ tag: {{ Name: … }} }}"),
+                    format!("\"{id}\" is no EC2 instance; expected i- and 17 hexadecimal digits in lower case, or {{ tag: {{ Name: … }} }}"),
                 );
             }
             Some(Instance::Id(id.clone()))
@@ -51,29 +56,52 @@ fn instance(given: &At<raw::Instance>, findings: &mut Findings) -> Option<Instan
                 findings.problem(tag.at, "an instance is found by one tag; expected one, as in { Name: … }");
                 return None;
             };
+            // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+            let fits = |text: &str, most: usize| (1..=most).contains(&text.chars().count());
+            if !fits(key, 128) || key.starts_with("aws:") || !fits(value, 256) {
+                findings.problem(
+                    value.at,
+                    "an instance's tag has a key of 1 to 128 characters that doesn't start with aws:, and is found by a \
+                     value of 1 to 256; expected one such as { Name: kafka-client }",
+                );
+            }
             Some(Instance::Tag { key: key.clone(), value: value.value.clone() })
         }
     }
 }
 
 /// A host's name or address, without scheme and port.
-fn address(given: &At<String>, findings: &mut Findings) -> String {
-    let is_host = match Host::parse(given) {
-        Ok(Host::Domain(name)) => name.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c)),
-        Ok(_) => true,
-        Err(_) => false,
-    };
-    if !is_host {
+fn address(given: &At<String>, scene: &Scene<'_>, findings: &mut Findings) -> String {
+    let text = given.as_str();
+    if !is_host(text) {
         findings.problem(
             given.at,
             format!(
-                "\"{}\" is no host; expected a name or an address alone, such as \
-                 ec2-198-51-100-7.compute-1.amazonaws.com: the port is that of rest_proxy",
-                given.value
+                "\"{text}\" is no host; expected a name or an address alone, such as \
+                 ec2-198-51-100-7.compute-1.amazonaws.com: the port is that of rest_proxy"
             ),
         );
+    } else if scene.target == Some(Target::Aws) && super::api::is_this_machine(text) {
+        super::api::warn_of_unreachable(given.at, text, findings);
     }
     given.value.clone()
+}
+
+/// Whether a text is a host's name of at least two labels, an IPv4 address, or this machine
+/// (<https://www.rfc-editor.org/rfc/rfc1123#section-2>).
+fn is_host(text: &str) -> bool {
+    let labels: Vec<&str> = text.split('.').collect();
+    let is_label = |label: &&str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A name whose last label is a number would be taken for an address.
+    let is_name = labels.last().is_some_and(|last| !last.starts_with(|c: char| c.is_ascii_digit()));
+    let is_named =
+        is_name && labels.iter().all(is_label) && text.len() <= 253 && (labels.len() > 1 || text == "localhost");
+    is_named || text.parse::<Ipv4Addr>().is_ok()
 }
 
 fn version(what: &str, given: Option<&At<String>>, default: &str, findings: &mut Findings) -> String {
@@ -106,29 +134,25 @@ fn rest_proxy(given: &At<raw::RestProxy>, findings: &mut Findings) -> RestProxy 
     RestProxy { version, port }
 }
 
-fn mirror(given: &At<String>, raw: &raw::Client, findings: &mut Findings) -> String {
+fn mirror(given: &At<String>, findings: &mut Findings) -> String {
     let text = given.as_str();
     let expected = "expected a base URL such as https://mirror.example.com/packages";
-    let problem = match Url::parse(text) {
-        Err(error) => Some(format!("\"{text}\" is no URL ({error}); {expected}")),
-        Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
-            Some(format!("\"{text}\" is no mirror; {expected}"))
-        }
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let authority = host.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let url = Url::parse(text);
+    let problem = if authority.contains('@') || url.as_ref().is_ok_and(|url| url.password().is_some()) {
         // Systems Manager keeps commands, and setup.sh is a file.
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => Some(
-            "the mirror's URL holds a user or password, which would be kept where others read it; use a mirror \
-                  that the machine's network may reach"
+        Some(
+            "the mirror's URL holds a user or password, which would be kept where others read it; use a mirror that \
+              the machine's network may reach"
                 .to_owned(),
-        ),
-        Ok(url) if url.query().is_some() || url.fragment().is_some() || text.contains(char::is_whitespace) => {
-            Some(format!("the paths of archives are added to a mirror's URL; {expected}"))
-        }
-        Ok(url) if url.scheme() == "http" && !all_are_pinned(raw) => Some(
-            "what comes over http:// could be changed on its way, and its checksum with it; use https://, or pin all \
-             of checksums: kafka, iam_jar and, with a REST proxy, rest_proxy"
-                .to_owned(),
-        ),
-        Ok(_) => None,
+        )
+    } else if url.is_err() || authority.is_empty() {
+        Some(format!("\"{text}\" is no mirror; {expected}"))
+    } else if text.contains(['?', '#', '\\']) || text.contains(char::is_whitespace) {
+        Some(format!("the paths of archives are added to a mirror's URL; {expected}"))
+    } else {
+        None
     };
     if let Some(problem) = problem {
         findings.problem(given.at, problem);
@@ -136,10 +160,28 @@ fn mirror(given: &At<String>, raw: &raw::Client, findings: &mut Findings) -> Str
     text.trim_end_matches('/').to_owned()
 }
 
-fn all_are_pinned(raw: &raw::Client) -> bool {
-    raw.checksums.as_ref().is_some_and(|sums| {
-        sums.kafka.is_some() && sums.iam_jar.is_some() && (sums.rest_proxy.is_some() || raw.rest_proxy.is_none())
-    })
+/// What comes over plain HTTP could be changed on its way, and its checksum with it.
+fn plain_http_is_pinned(client: &Client, raw: &raw::Client, scene: &Scene<'_>, findings: &mut Findings) {
+    let Some(given) = raw.mirror.as_ref().filter(|mirror| mirror.starts_with("http://")) else { return };
+    let Checksums { kafka, iam_jar, rest_proxy } = &client.checksums;
+    let lacking: Vec<&str> = [
+        ("kafka", kafka.is_none()),
+        ("iam_jar", iam_jar.is_none() && logs_in_with_iam(scene)),
+        ("rest_proxy", rest_proxy.is_none() && client.rest_proxy.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, lacks)| lacks.then_some(name))
+    .collect();
+    if !lacking.is_empty() && !scene.removal {
+        findings.problem(
+            given.at,
+            format!(
+                "what comes over http:// could be changed on its way, and its checksum with it; use https://, or add to \
+                 checksums: {}",
+                lacking.join(", ")
+            ),
+        );
+    }
 }
 
 fn checksums(raw: &raw::Client, findings: &mut Findings) -> Checksums {
@@ -168,6 +210,16 @@ fn versions_go_together(client: &Client, raw: &At<raw::Client>, scene: &Scene<'_
     let at = |given: Option<&At<String>>| given.map(|given| given.at).or(java_at).unwrap_or(raw.key_at);
     let (jar_at, kafka_at) = (at(raw.iam_jar_version.as_ref()), at(raw.kafka_version.as_ref()));
     let by_iam = logs_in_with_iam(scene);
+    if let Some(problem) = kafka_without_archive(&client.kafka_version) {
+        findings.problem(kafka_at, problem);
+    }
+    let with_key = matches!(
+        scene.raw.cluster.as_ref().and_then(|cluster| cluster.auth.as_ref()).map(|auth| &auth.value),
+        Some(raw::Auth::With { mtls: Some(_), .. })
+    );
+    if with_key && let Some(warning) = key_without_password(client) {
+        findings.warn(kafka_at, warning);
+    }
     if by_iam && let Some(problem) = jar_misfit(&client.iam_jar_version, client.java_version) {
         findings.problem(jar_at, problem);
     }
@@ -205,6 +257,9 @@ fn downloads_can_be_verified(client: &Client, raw: &raw::Client, scene: &Scene<'
 /// Systems Manager keeps the commands that it sent, so that no password or key may be in one.
 fn nothing_secret_is_sent(raw: &raw::Client, scene: &Scene<'_>, findings: &mut Findings) {
     let auth = scene.raw.cluster.as_ref().and_then(|cluster| cluster.auth.as_ref());
+    if scene.removal {
+        return;
+    }
     if let (Some(instance), Some(raw::Auth::With { .. })) = (&raw.instance, auth.map(|auth| &auth.value)) {
         findings.problem(
             instance.key_at,
@@ -216,7 +271,6 @@ fn nothing_secret_is_sent(raw: &raw::Client, scene: &Scene<'_>, findings: &mut F
 
 /// Who the machine is: with the role as its instance profile, or by assuming it.
 fn works_as_the_role(raw: &At<raw::Client>, scene: &Scene<'_>, findings: &mut Findings) {
-    const EC2: &str = "ec2.amazonaws.com";
     const MANAGED: &str = "AmazonSSMManagedInstanceCore";
     let Some(role) = &scene.raw.role else { return };
     if !logs_in_with_iam(scene) || scene.is_damaged("role") || role.create.as_ref().is_some_and(|create| !create.value)
@@ -224,11 +278,11 @@ fn works_as_the_role(raw: &At<raw::Client>, scene: &Scene<'_>, findings: &mut Fi
         return;
     }
     let trust = role.trust.as_ref().map(|trust| trust.value.as_slice()).unwrap_or_default();
-    let by_profile = trust.iter().any(|one| one.service.as_deref().is_some_and(|service| service == EC2));
-    if !by_profile && !trust.iter().any(|one| one.itself.is_some() || one.arn.is_some()) {
+    let by_profile = trust.iter().any(|one| one.service.as_deref().is_some_and(|name| EC2.contains(&name.as_str())));
+    if !by_profile && !trust.iter().any(|one| one.arn.is_some()) {
         findings.warn(
             role.trust.as_ref().map_or(role.key_at, |trust| trust.key_at),
-            format!("the client's machine can't work as this role; add \"- service: {EC2}\" to its trust"),
+            format!("the client's machine can't work as this role; add \"- service: {}\" to its trust", EC2[0]),
         );
     }
     let is_managed = role.managed_policies.iter().flat_map(|policies| &policies.value);

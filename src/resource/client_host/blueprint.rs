@@ -1,11 +1,13 @@
 //! What a client machine is set up with, as far as it is known before the cluster is.
 
-use crate::client_host::{Folder, Setup, Source, owner_of};
+use crate::client_host::{Folder, REST_PROPERTIES, Setup, Source, owner_of, read};
 use crate::engine::{Address, Outputs, Resource};
-use crate::manifest::{Auth, Client, ClusterReference, Manifest, Role, Trust};
-use crate::resource::cluster::{self, Cluster};
-use crate::resource::instance::ExpectedRole;
+use crate::manifest::{Auth, Client, ClusterReference, Manifest, Trust};
+use crate::resource::cluster::{self, Cluster, whose_brokers};
+use crate::resource::instance::{self, ExpectedRole, REPORT};
 use crate::resource::{Context, Shared, Unbuildable, role};
+
+use super::report::Report;
 
 /// What is known of a set-up by the manifest, and by where the pipeline is.
 #[derive(Clone, Debug)]
@@ -15,6 +17,7 @@ pub(crate) struct Blueprint {
     client: Client,
     auth: Auth,
     cluster: Address,
+    instance: Option<Address>,
     /// The manifest's role, where clients log in by IAM.
     role: Option<Address>,
     assumed: Option<Assumed>,
@@ -29,38 +32,65 @@ pub(crate) struct Assumed {
     address: Address,
     /// What its ARN is unless it has a path.
     arn: String,
+    /// Whether it trusts itself.
+    by_itself: bool,
+    /// Whether it is assumed by machines of which nothing is known.
+    by_default: bool,
 }
 
-/// The role that clients assume: the manifest's, where it trusts itself or somebody by ARN. Where it trusts EC2 alone,
-/// the machine has it as its instance profile, and may not assume it. In the sandbox none is assumed: the MSK IAM jar
-/// would ask AWS's own STS.
+/// The role that clients assume where nothing is known of their machine: the manifest's, where it trusts itself, or
+/// somebody by ARN and not EC2. In the sandbox none is assumed: the MSK IAM jar would ask AWS's own STS.
 pub(crate) fn assumed_role(manifest: &Manifest, context: &Context) -> Option<Assumed> {
-    let by_iam = logs_in_with_iam(manifest);
-    let Role { name, trust, .. } = manifest.role.as_ref().filter(|_| by_iam && context.clients.sandbox.is_none())?;
     let clients = &context.clients;
-    trust.iter().any(|one| matches!(one, Trust::Itself | Trust::Arn(_))).then(|| Assumed {
-        address: role::address(name),
-        arn: format!("arn:{}:iam::{}:role/{name}", clients.partition, clients.account),
+    let role = manifest.role.as_ref().filter(|_| logs_in_with_iam(manifest) && clients.sandbox.is_none())?;
+    Some(Assumed {
+        address: role::address(&role.name),
+        arn: format!("arn:{}:iam::{}:role/{}", clients.partition, clients.account, role.name),
+        by_itself: role.trust.contains(&Trust::Itself),
+        by_default: !role.trusts_ec2() && role.trust.iter().any(|one| matches!(one, Trust::Arn(_))),
     })
 }
 
-/// Who the machine has to be for its clients to log in. The sandbox's brokers are asked by nobody who needs a role.
-pub(crate) fn expected_role(manifest: &Manifest, context: &Context) -> ExpectedRole {
+/// Who the machine has to be for its clients to log in. Of a role that exists already, others may have said who.
+pub(crate) fn expected_role(manifest: &Manifest) -> ExpectedRole {
     match &manifest.role {
         _ if !logs_in_with_iam(manifest) => ExpectedRole::None,
-        Some(role) if assumed_role(manifest, context).is_none() && trusts_ec2(role) => {
-            ExpectedRole::Named(role.name.clone())
-        }
+        Some(role) if role.create && !role.trust.iter().any(trusts_the_account) => ExpectedRole::Of {
+            role: role::address(&role.name),
+            by_profile: role.trusts_ec2(),
+            others: role.trust.iter().filter_map(role_of).map(str::to_owned).collect(),
+        },
         _ => ExpectedRole::Any,
     }
+}
+
+/// Whether a whole account, or anybody, is trusted: then who may is for policies to say.
+fn trusts_the_account(trust: &Trust) -> bool {
+    matches!(trust, Trust::Arn(arn) if arn.ends_with(":root"))
+}
+
+/// The name of a role that is trusted.
+fn role_of(trust: &Trust) -> Option<&str> {
+    let Trust::Arn(arn) = trust else { return None };
+    // arn:aws:iam::123456789012:role/PATH/NAME
+    let (_, path) = arn.split_once(":role/")?;
+    path.rsplit('/').next()
 }
 
 fn logs_in_with_iam(manifest: &Manifest) -> bool {
     manifest.cluster.as_ref().is_some_and(|cluster| cluster.auth == Auth::Iam)
 }
 
-fn trusts_ec2(role: &Role) -> bool {
-    role.trust.iter().any(|one| matches!(one, Trust::Service(service) if service == "ec2.amazonaws.com"))
+impl Assumed {
+    /// The ARN to assume, for who the machine is; a role assumes itself only where it trusts itself.
+    fn arn_for<'a>(&'a self, machine: Option<&str>, known: &'a Outputs) -> Option<&'a str> {
+        let assumes = match machine {
+            Some(role) if role != self.address.name() => true,
+            Some(_) => self.by_itself,
+            None => self.by_itself || self.by_default,
+        };
+        assumes.then(|| known.text(&self.address, "arn").unwrap_or(&self.arn))
+    }
 }
 
 impl Blueprint {
@@ -82,6 +112,7 @@ impl Blueprint {
             client: client.clone(),
             auth: cluster.auth.clone(),
             cluster: cluster::address(cluster),
+            instance: client.instance.as_ref().map(instance::address),
             role: manifest.role.as_ref().filter(|_| logs_in_with_iam(manifest)).map(|role| role::address(&role.name)),
             assumed: assumed_role(manifest, context),
             authorities: authorities.map(|pem| String::from_utf8_lossy(&pem).into_owned()),
@@ -103,26 +134,42 @@ impl Blueprint {
         [Some(self.cluster.clone()), self.role.clone()].into_iter().flatten()
     }
 
+    /// What the machine said of itself, where there is one that did.
+    fn report(&self, known: &Outputs) -> Option<Report> {
+        Report::read(known.text(self.instance.as_ref()?, REPORT)?).ok()
+    }
+
     /// The set-up, once the brokers are known.
-    pub(crate) fn setup<'a>(&'a self, known: &'a Outputs) -> Option<Setup<'a>> {
+    pub(crate) fn with_setup<T>(&self, known: &Outputs, then: impl FnOnce(&Setup<'_>) -> T) -> Option<T> {
         let cluster = known.of(&self.cluster)?;
+        let report = self.report(known);
+        let machine = report.as_ref().and_then(|report| report.role.as_deref());
         let source = match (&self.client.mirror, &self.stand_ins) {
             (Some(mirror), _) => Source::Mirror(mirror),
             (None, Some(mirror)) => Source::StandIns(mirror),
             (None, None) => Source::Publishers,
         };
-        Some(Setup {
+        let setup = Setup {
             name: &self.name,
             environment: &self.environment,
             client: &self.client,
             auth: &self.auth,
-            servers: cluster.text("bootstrap_brokers")?,
+            servers: &servers(cluster.text("bootstrap_brokers")?, report.as_ref()),
             zookeeper: cluster.text("zookeeper"),
-            role_arn: self.assumed.as_ref().map(|role| known.text(&role.address, "arn").unwrap_or(&role.arn)),
+            role_arn: self.assumed.as_ref().and_then(|role| role.arn_for(machine, known)),
             authorities: self.authorities.as_deref(),
             source,
-        })
+        };
+        Some(then(&setup))
     }
+}
+
+/// The brokers to start from. Of many brokers MSK names other ones each time: those that a machine has are kept as long as
+/// they are of this cluster.
+fn servers(now: &str, report: Option<&Report>) -> String {
+    let properties = report.and_then(|report| report.properties.get(REST_PROPERTIES)).map(|text| read(text));
+    let had = properties.and_then(|mut properties| properties.remove("bootstrap.servers"));
+    had.filter(|had| whose_brokers(had) == whose_brokers(now)).unwrap_or_else(|| now.to_owned())
 }
 
 /// The files that set a machine up as a client of the live cluster, and what a person should know of them.
@@ -154,6 +201,9 @@ pub(crate) async fn folder(manifest: &Manifest, context: &Shared) -> Result<(Fol
     {
         known.insert(role.address.clone(), crate::engine::Output::new().with("arn", seen.arn()));
     }
-    let setup = blueprint.setup(&known).ok_or("the cluster's brokers are not known")?;
-    Ok((setup.folder(), setup.guide()))
+    let written = blueprint.with_setup(&known, |setup| (setup.folder(), setup.guide()));
+    written.ok_or_else(|| "the cluster's brokers are not known".into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,8 @@ const DELIVERY: Duration = Duration::from_secs(120);
 /// How long a command may run: Apache's archive of Kafka, 120 MB, was seen to come at 60 KB/s, and another run may be
 /// at work for a while before.
 const EXECUTION: Duration = Duration::from_secs(2 * 3600);
-/// Beyond which Systems Manager's own ends of a command should have been seen.
-const LIMIT: Duration = Duration::from_secs(2 * 3600 + 300);
+/// The same for one that only asks.
+const ANSWER: Duration = Duration::from_secs(120);
 /// How many lines of what a failed command said are shown.
 const SHOWN: usize = 20;
 
@@ -28,8 +28,10 @@ const SHOWN: usize = 20;
 pub(crate) struct Ended {
     /// What it exited with.
     pub(crate) code: i32,
-    /// What it printed, and then what it complained.
+    /// What it printed.
     pub(crate) output: String,
+    /// What it complained.
+    pub(crate) complaint: String,
 }
 
 impl Ended {
@@ -37,7 +39,7 @@ impl Ended {
     pub(crate) fn last_lines(&self) -> String {
         // The agent's own last line says the exit code once more.
         let tells = |line: &&str| !line.trim().is_empty() && !line.starts_with("failed to run commands: ");
-        let lines: Vec<&str> = self.output.lines().filter(tells).collect();
+        let lines: Vec<&str> = self.output.lines().chain(self.complaint.lines()).filter(tells).collect();
         lines[lines.len().saturating_sub(SHOWN)..].join("\n")
     }
 }
@@ -53,6 +55,17 @@ pub(crate) async fn run(
     script: &str,
     tell: impl FnMut(&str) + Send,
 ) -> Result<Ended> {
+    run_within(EXECUTION, clients, instance, comment, script, tell).await
+}
+
+async fn run_within(
+    limit: Duration,
+    clients: &Clients,
+    instance: &str,
+    comment: &str,
+    script: &str,
+    tell: impl FnMut(&str) + Send,
+) -> Result<Ended> {
     let call = clients
         .ssm
         .send_command()
@@ -60,7 +73,7 @@ pub(crate) async fn run(
         .instance_ids(instance)
         .comment(comment)
         .parameters("commands", vec![script.to_owned()])
-        .parameters("executionTimeout", vec![EXECUTION.as_secs().to_string()])
+        .parameters("executionTimeout", vec![limit.as_secs().to_string()])
         .timeout_seconds(i32::try_from(DELIVERY.as_secs())?);
     let sent_command = sent(call.send().await)?;
     let id = sent_command.command.and_then(|command| command.command_id);
@@ -74,11 +87,14 @@ pub(crate) async fn run(
             Err(failure) => Err(failure.into()),
         }
     };
-    let seen = wait_until(LIMIT, tell, get, |seen| judge(seen.as_ref())).await?;
+    // Beyond these, Systems Manager's own end of a command should have been seen.
+    let seen = wait_until(DELIVERY + limit + DELIVERY, tell, get, |seen| judge(seen.as_ref())).await?;
     let seen = seen.ok_or("Systems Manager forgot the command; try again")?;
-    let output = [seen.standard_output_content(), seen.standard_error_content()];
-    let output: Vec<&str> = output.into_iter().flatten().filter(|text| !text.is_empty()).collect();
-    Ok(Ended { code: seen.response_code(), output: output.join("\n") })
+    Ok(Ended {
+        code: seen.response_code(),
+        output: seen.standard_output_content().unwrap_or_default().to_owned(),
+        complaint: seen.standard_error_content().unwrap_or_default().to_owned(),
+    })
 }
 
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html>
@@ -95,10 +111,9 @@ fn judge(seen: Option<&GetCommandInvocationOutput>) -> Look {
             Look::Failed("somebody cancelled the command in Systems Manager; apply again".to_owned())
         }
         Some(status) => Look::Failed(match details {
-            "ExecutionTimedOut" => format!(
-                "the machine was not done with it after {} minutes; look what it is at, then apply again",
-                EXECUTION.as_secs() / 60
-            ),
+            "ExecutionTimedOut" => {
+                "the machine was not done with it in time; look what it is at, then apply again".to_owned()
+            }
             "DeliveryTimedOut" | "Undeliverable" => format!(
                 "Systems Manager could not deliver the command ({details}); see that the instance runs and \
                  amazon-ssm-agent on it, then apply again"
@@ -116,12 +131,12 @@ fn judge(seen: Option<&GetCommandInvocationOutput>) -> Look {
 /// # Errors
 /// As [`run`], and where the script fails.
 pub(crate) async fn ask(clients: &Clients, instance: &str, script: &str) -> Result<String> {
-    let ended = run(clients, instance, "pipeline: what is there", script, |_| {}).await?;
+    let ended = run_within(ANSWER, clients, instance, "pipeline: what is there", script, |_| {}).await?;
     if ended.code == 0 {
         return Ok(ended.output);
     }
     Err(format!(
-        "{instance} could not say what it has: the command ended with {}:\n{}\nLook at it on the machine, then try again",
+        "it could not say what it has: the command ended with {}; see to what its last lines say, then try again:\n{}",
         ended.code,
         ended.last_lines()
     )
@@ -145,7 +160,7 @@ mod tests {
         assert_eq!(judged(Status::InProgress, "InProgress", -1), Look::Pending("InProgress".to_owned()));
         assert_eq!(judge(None), Look::Pending("sent".to_owned()));
         for (status, details, word) in [
-            (Status::TimedOut, "ExecutionTimedOut", "120 minutes"),
+            (Status::TimedOut, "ExecutionTimedOut", "not done with it in time"),
             (Status::TimedOut, "DeliveryTimedOut", "deliver"),
             (Status::Failed, "Undeliverable", "deliver"),
             (Status::Cancelled, "Cancelled", "cancelled"),
@@ -159,8 +174,8 @@ mod tests {
     #[test]
     fn the_end_of_what_was_said_is_shown() {
         let output: String = (1..=100).map(|line| format!("line {line}\n\n")).collect();
-        let output = output + "failed to run commands: exit status 1";
-        let shown = Ended { code: 1, output }.last_lines();
+        let complaint = "failed to run commands: exit status 1".to_owned();
+        let shown = Ended { code: 1, output, complaint }.last_lines();
         assert_eq!((shown.lines().next(), shown.lines().count()), (Some("line 81"), SHOWN));
     }
 }

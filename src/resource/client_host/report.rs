@@ -28,6 +28,10 @@ pub(crate) struct Report {
 /// What `setup.sh state` says. What isn't there is `None`.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
 pub(crate) struct Installed {
+    /// Whether `setup.sh` has done anything that it has not undone again.
+    pub(crate) begun: bool,
+    /// The pipeline that it is set up for, `NAME (ENVIRONMENT)`.
+    pub(crate) owner: Option<String>,
     pub(crate) java: Option<String>,
     pub(crate) kafka: Option<String>,
     pub(crate) kafka_scala: Option<String>,
@@ -49,19 +53,6 @@ pub(crate) struct Service {
     pub(crate) active: bool,
     /// Whether it was started with what is installed now.
     pub(crate) current: bool,
-}
-
-impl Installed {
-    /// Whether nothing of ours is there.
-    pub(crate) fn is_nothing(&self) -> bool {
-        let Self { kafka, iam_jar, rest_proxy, files, service, old, .. } = self;
-        kafka.is_none()
-            && iam_jar.is_none()
-            && rest_proxy.is_none()
-            && files.is_empty()
-            && old.is_empty()
-            && *service == Service::default()
-    }
 }
 
 impl Report {
@@ -127,12 +118,12 @@ fn unpacked(packed: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const STATE: &str = r#"state {"os":"amzn 2023","java":"17.0.9","kafka":null,"kafka_scala":null,"iam_jar":null,"rest_proxy":null,"files":{},"service":{"enabled":false,"active":false,"current":false},"old":[]}"#;
+    const STATE: &str = r#"state {"begun":false,"owner":null,"os":"amzn 2023","java":"17.0.9","kafka":null,"kafka_scala":null,"iam_jar":null,"rest_proxy":null,"files":{},"service":{"enabled":false,"active":false,"current":false},"old":[]}"#;
 
     #[test]
     fn a_fresh_machine_has_nothing_but_what_is_the_systems() {
         let report = Report::read(&format!("{STATE}\npublic-ipv4 203.0.113.7\nrole r\nend\n")).unwrap();
-        assert!(report.state.is_nothing());
+        assert!(!report.state.begun);
         assert_eq!((report.state.java.as_deref(), report.role.as_deref()), (Some("17.0.9"), Some("r")));
         assert_eq!(report.address(), Some("203.0.113.7"));
         let named = Report::read(&format!("{STATE}\npublic-ipv4 203.0.113.7\npublic-hostname h\nend")).unwrap();

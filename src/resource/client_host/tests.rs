@@ -6,7 +6,7 @@ fn report(state: &str) -> Report {
     Report::read(&format!("state {state}\nend\n")).unwrap()
 }
 
-const WHOLE: &str = r#"{"os":"amzn 2023","java":"17.0.9","kafka":"3.8.1","kafka_scala":"2.13","iam_jar":"2.3.2",
+const WHOLE: &str = r#"{"begun":true,"owner":"demo (dev)","os":"amzn 2023","java":"17.0.9","kafka":"3.8.1","kafka_scala":"2.13","iam_jar":"2.3.2",
     "rest_proxy":"7.9.0","files":{"client.properties":"0123456789abcdef"},
     "service":{"enabled":true,"active":true,"current":true},"old":[]}"#;
 
@@ -53,13 +53,17 @@ fn a_service_is_as_it_should_be_or_it_is_told_how_it_is() {
 
 #[test]
 fn a_failed_step_is_told_with_its_code_and_its_last_lines() {
-    let ended = command::Ended { code: 66, output: "== kafka: downloading\n== kafka: FAILED: it isn't\n".to_owned() };
-    let told = failed("i-01234567", &["kafka"], &ended);
+    let ended = command::Ended {
+        code: 66,
+        output: "== kafka: downloading\n".to_owned(),
+        complaint: "== kafka: FAILED: it isn't\n".to_owned(),
+    };
+    let told = failed("i-01234567", &["kafka"], "apply", &ended);
     for part in ["step kafka", "i-01234567", "exit code 66", "nothing of it was installed", "FAILED: it isn't"] {
         assert!(told.contains(part), "{told}");
     }
-    let killed = command::Ended { code: 137, output: String::new() };
-    assert!(failed("i-01234567", &["java"], &killed).contains("was killed on the machine"));
+    let killed = command::Ended { code: 137, output: String::new(), complaint: String::new() };
+    assert!(failed("i-01234567", &["java"], "apply", &killed).contains("was killed on the machine"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a connector is made of, in one form for what the manifest asks and for what MSK Connect says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_kafkaconnect::operation::describe_connector::DescribeConnectorOutput;
 use aws_sdk_kafkaconnect::types::{CapacityDescription, LogDeliveryDescription};
@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Parts;
 use crate::engine::{Field, Fields, Outputs};
 use crate::manifest::{self, Auth, Capacity};
+use crate::resource::cluster::whose_brokers;
 use crate::resource::secrecy;
 
 /// A connector, in normal form. `None` stands for what its parts give once they exist.
@@ -64,19 +65,6 @@ impl Settings<'_> {
         }
         fields
     }
-}
-
-/// What a list of brokers has in common with every other list of the same cluster's. MSK names three of a cluster's
-/// brokers, other ones and in another order each time, and a connector keeps those that it was created with.
-/// <https://docs.aws.amazon.com/msk/1.0/apireference/clusters-clusterarn-bootstrap-brokers.html>
-fn whose_brokers(list: &str) -> String {
-    let whose = |broker: &str| match broker.split_once('.') {
-        // b-2.NAME.xxxxxx.c3.kafka.REGION.amazonaws.com:9098
-        Some((label, cluster)) if label.starts_with("b-") => format!("*.{cluster}"),
-        _ => broker.to_owned(),
-    };
-    let brokers: BTreeSet<String> = list.split(',').map(str::trim).map(whose).collect();
-    brokers.into_iter().collect::<Vec<_>>().join(",")
 }
 
 fn capacity_fields(capacity: Option<&Capacity>) -> Vec<(&'static str, i32)> {
@@ -237,21 +225,4 @@ fn observed_logs(logs: &LogDeliveryDescription) -> BTreeMap<&'static str, String
         fields.insert("firehose", logs.delivery_stream().unwrap_or_default().to_owned());
     }
     fields
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn brokers_of_one_cluster_are_the_same_whichever_are_told() {
-        let broker = |number| format!("b-{number}.demo.ab12cd.c2.kafka.us-east-1.amazonaws.com:9098");
-        let list = |numbers: [u8; 3]| whose_brokers(&numbers.map(broker).join(","));
-        assert_eq!(list([1, 2, 3]), list([6, 1, 4]));
-        let other = "b-1.demo.ef34ab.c2.kafka.us-east-1.amazonaws.com:9098";
-        assert_ne!(list([1, 2, 3]), whose_brokers(other));
-        let other_listener = broker(1).replace("9098", "9094");
-        assert_ne!(list([1, 2, 3]), whose_brokers(&other_listener));
-        assert_eq!(whose_brokers("127.0.0.1:2,127.0.0.1:1"), whose_brokers("127.0.0.1:1,127.0.0.1:2"));
-    }
 }

@@ -8,8 +8,6 @@ use crate::resource::Context;
 
 const ASSUME: [&str; 1] = ["sts:AssumeRole"];
 const KAFKA_CONNECT: &str = "kafkaconnect.amazonaws.com";
-/// EC2's name, in China too.
-const EC2: [&str; 2] = ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"];
 /// What each of our statements' names starts with.
 const MARK: &str = "Pipeline";
 /// What follows the mark, or the pipeline's name.
@@ -86,7 +84,7 @@ impl TrustPolicy {
 
     /// Whether EC2 instances are to work as the role.
     pub(super) fn names_ec2(&self) -> bool {
-        self.trusted.iter().any(|trusted| matches!(trusted, Trust::Service(service) if EC2.contains(&service.as_str())))
+        self.trusted.iter().any(Trust::is_ec2)
     }
 
     /// Whether a statement is one that this pipeline made, now or under an earlier manifest.
@@ -109,7 +107,7 @@ impl TrustPolicy {
                 .to("Service", service)
                 .when("StringEquals", "aws:SourceAccount", &self.account)
                 .when("ArnLike", "aws:SourceArn", &self.connectors),
-            Trust::Service(service) if EC2.contains(&service.as_str()) => self.allow("Ec2").to("Service", service),
+            Trust::Service(service) if trusted.is_ec2() => self.allow("Ec2").to("Service", service),
             Trust::Service(service) => {
                 let word = camel_case(service.split(".amazonaws").next().unwrap_or(service));
                 self.allow(&format!("Service{word}{}", short_hash(service))).to("Service", service)

@@ -9,7 +9,7 @@ use crate::sandbox::authority::ClientCertificates;
 use crate::sandbox::call::{Call, PathValues, Refusal, Reply};
 use crate::sandbox::rest_json::pages::Page;
 use crate::sandbox::rest_json::{iso8601, path_value};
-use crate::sandbox::world::World;
+use crate::sandbox::world::{World, now};
 
 /// A bootstrap string names three brokers, however many there are.
 const BOOTSTRAP_BROKERS: usize = 3;
@@ -178,9 +178,17 @@ pub(super) fn get_bootstrap_brokers(world: &World, path: &PathValues) -> Result<
     }
     let strings: Map<String, Value> = bootstrap(world, &cluster)?
         .into_iter()
-        .map(|(listener, addresses)| (listener.member().to_owned(), Value::String(addresses)))
+        .map(|(listener, addresses)| (listener.member().to_owned(), Value::String(in_another_order(&addresses))))
         .collect();
     Ok(Reply::json(&strings))
+}
+
+/// MSK names brokers in another order each time.
+fn in_another_order(addresses: &str) -> String {
+    let mut addresses: Vec<&str> = addresses.split(',').collect();
+    let count = addresses.len();
+    addresses.rotate_left(now() as usize % count);
+    addresses.join(",")
 }
 
 pub(super) fn list_nodes(world: &World, path: &PathValues, call: &Call) -> Result<Reply, Refusal> {
