@@ -18,6 +18,7 @@ mod client_host;
 mod cluster;
 mod connector;
 mod content_name;
+mod existing;
 mod instance;
 mod object;
 mod ownership;

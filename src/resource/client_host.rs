@@ -12,7 +12,8 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
-use super::instance::{AWAITS, REPORT, UNUSABLE};
+use super::existing::UNUSABLE;
+use super::instance::{AWAITS, REPORT};
 use crate::client_host::{Folder, Setup, observe_command, read, remove_command};
 use crate::engine::{
     Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress, Removal,

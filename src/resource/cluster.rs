@@ -8,11 +8,12 @@ use aws_sdk_kafka::types::{Cluster as Description, ClusterState, ClusterType};
 use serde_json::Value;
 
 use super::Shared;
+use super::existing::{self, seen};
 use super::topic::{Doors, Via};
 use crate::aws::{found, sent};
 use crate::engine::{
-    Address, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress,
-    Removal, Resource, Result, State,
+    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Progress, Removal, Resource,
+    Result, State,
 };
 use crate::manifest::{self, ClusterReference, TopicsVia};
 
@@ -24,8 +25,6 @@ pub(crate) use login::brokers;
 
 /// The output that tells by which way topics are managed; absent where they can't be.
 pub(crate) const TOPICS_VIA: &str = "topics_via";
-/// The field that tells why a cluster can't be used; absent where it can.
-const UNUSABLE: &str = "unusable";
 
 /// An existing cluster.
 #[derive(Debug)]
@@ -177,13 +176,6 @@ impl Cluster {
     }
 }
 
-/// What is there, and why it can't be used. That is no failure to read: the plan refuses it beside all else that is
-/// wrong, and a destroy goes on without it.
-fn seen(unusable: Option<String>, output: Output) -> Observed {
-    let fields = unusable.into_iter().fold(Fields::new(), |fields, why| fields.with(UNUSABLE, why));
-    Observed::present(State { fields, output, label: None }, Owner::Ours)
-}
-
 /// A list of hosts, which AWS tells in another order each time.
 fn sorted(hosts: &str) -> String {
     let mut hosts: Vec<&str> = hosts.split(',').collect();
@@ -231,11 +223,7 @@ impl Resource for Cluster {
     }
 
     fn on_change(&self, change: &FieldChange) -> OnChange {
-        let why = match &change.from {
-            Some(Field::Known(why)) if change.field == UNUSABLE => why.as_str(),
-            _ => None,
-        };
-        OnChange::Refuse(why.unwrap_or("a cluster is never changed").to_owned())
+        existing::on_change(change)
     }
 
     fn on_destroy(&self, _state: &State) -> OnDestroy {

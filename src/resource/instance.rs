@@ -7,18 +7,17 @@ use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter, P
 use super::Shared;
 use super::client_host::command;
 use super::client_host::report::Report;
+use super::existing::{self, seen};
 use crate::aws::{Failure, sent};
 use crate::client_host::observe_command;
 use crate::engine::{
-    Address, Cause, Change, Field, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner,
-    Progress, Removal, Resource, Result, State,
+    Address, Cause, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Progress, Removal,
+    Resource, Result, State,
 };
 use crate::manifest;
 
 /// The output with what the machine said of itself; absent where it can't be asked.
 pub(crate) const REPORT: &str = "report";
-/// The output, and the field, that tell why an instance can't be used; absent where it can.
-pub(crate) const UNUSABLE: &str = "unusable";
 /// The output that tells what somebody has to do once the role is there that the manifest makes.
 pub(crate) const AWAITS: &str = "awaits";
 
@@ -197,16 +196,6 @@ fn is_online(instance: &InstanceInformation) -> bool {
     instance.ping_status() == Some(&PingStatus::Online)
 }
 
-/// What is there, and why it can't be used: as with a cluster, that is for the plan to refuse.
-fn seen(unusable: Option<String>, mut output: Output) -> Observed {
-    let mut fields = Fields::new();
-    if let Some(why) = unusable {
-        output = output.with(UNUSABLE, why.as_str());
-        fields = fields.with(UNUSABLE, why);
-    }
-    Observed::present(State { fields, output, label: None }, Owner::Ours)
-}
-
 #[async_trait]
 impl Resource for Instance {
     fn address(&self) -> &Address {
@@ -222,11 +211,7 @@ impl Resource for Instance {
     }
 
     fn on_change(&self, change: &FieldChange) -> OnChange {
-        let why = match &change.from {
-            Some(Field::Known(why)) if change.field == UNUSABLE => why.as_str(),
-            _ => None,
-        };
-        OnChange::Refuse(why.unwrap_or("an instance is never changed").to_owned())
+        existing::on_change(change)
     }
 
     fn on_destroy(&self, _state: &State) -> OnDestroy {

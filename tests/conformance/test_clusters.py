@@ -56,8 +56,9 @@ def provisioned(kafka, arn):
 
 
 def strings(kafka, arn):
+    """The brokers of each listener. MSK names them in another order each time."""
     told = kafka.get_bootstrap_brokers(ClusterArn=arn)
-    return {name: text for name, text in told.items() if name != "ResponseMetadata"}
+    return {name: ",".join(sorted(text.split(","))) for name, text in told.items() if name != "ResponseMetadata"}
 
 
 def update(kafka, operation, arn, **changes):

@@ -134,7 +134,16 @@ def test_a_declared_cluster_has_brokers_on_this_machine(kafka, cluster):
     assert len(set(addresses)) == 12 and all(address.startswith("127.0.0.1:") for address in addresses)
     again = kafka.get_bootstrap_brokers(ClusterArn=cluster)
     again.pop("ResponseMetadata")
-    assert again == brokers
+    assert {name: set(string.split(",")) for name, string in again.items()} == {
+        name: set(string.split(",")) for name, string in brokers.items()
+    }
+
+
+def test_brokers_are_named_in_another_order_each_time(kafka, cluster):
+    def first(_):
+        return kafka.get_bootstrap_brokers(ClusterArn=cluster)["BootstrapBrokerString"].split(",")[0]
+
+    assert len(set(map(first, range(50)))) == 3
 
 
 def test_nodes_are_listed_in_pages_with_what_keeps_the_metadata(kafka, cluster):

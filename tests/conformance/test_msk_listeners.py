@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import struct
+import time
 
 import kafka
 import pytest
@@ -52,6 +53,18 @@ def address(cluster, listener="Tls"):
     return host, int(port)
 
 
+def connected(*of):
+    """A connection to the address; brokers of a cluster that was made a moment ago may need another one to listen."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            return socket.create_connection(address(*of), SECONDS)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
 def answer(connection):
     """What a broker says to ApiVersions of version 0; empty where it says nothing."""
     request = struct.pack(">hhih", 18, 0, 7, -1)
@@ -83,7 +96,7 @@ class TestTls:
 
     @pytest.mark.parametrize("listener", ["Tls", "SaslIam", "SaslScram"])
     def test_a_client_that_does_not_know_the_authority_goes_away(self, cluster, listener):
-        with socket.create_connection(address(cluster, listener), SECONDS) as connection:
+        with connected(cluster, listener) as connection:
             with pytest.raises(ssl.SSLCertVerificationError):
                 ssl.create_default_context().wrap_socket(connection, server_hostname="127.0.0.1")
 
@@ -97,13 +110,13 @@ class TestTls:
     def test_its_certificate_is_of_this_machine(self, cluster, version, name):
         context = ssl.create_default_context(cafile=cluster.authority)
         context.minimum_version = context.maximum_version = ssl.TLSVersion[version.replace(".", "_")]
-        with socket.create_connection(address(cluster), SECONDS) as connection:
+        with connected(cluster) as connection:
             with context.wrap_socket(connection, server_hostname=name) as secure:
                 assert secure.version() == version
 
     def test_its_certificate_is_of_no_other_machine(self, cluster):
         context = ssl.create_default_context(cafile=cluster.authority)
-        with socket.create_connection(address(cluster), SECONDS) as connection:
+        with connected(cluster) as connection:
             with pytest.raises(ssl.SSLCertVerificationError):
                 context.wrap_socket(connection, server_hostname="b-1.kafka.us-east-1.amazonaws.com")
 
@@ -111,12 +124,12 @@ class TestTls:
         context = ssl.create_default_context(cafile=cluster.authority)
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-        with socket.create_connection(address(cluster), SECONDS) as connection:
+        with connected(cluster) as connection:
             with pytest.raises(ssl.SSLError):
                 context.wrap_socket(connection, server_hostname="127.0.0.1")
 
     def test_plain_words_end_the_connection(self, cluster):
-        with socket.create_connection(address(cluster), SECONDS) as connection:
+        with connected(cluster) as connection:
             told = b""
             with contextlib.suppress(ConnectionResetError):
                 told = answer(connection)
@@ -125,7 +138,7 @@ class TestTls:
 
     def test_a_greeting_of_tls_ends_a_plain_connection(self, cluster):
         context = ssl.create_default_context(cafile=cluster.authority)
-        with socket.create_connection(address(cluster, ""), SECONDS) as connection:
+        with connected(cluster, "") as connection:
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 context.wrap_socket(connection, server_hostname="127.0.0.1")
 
@@ -210,7 +223,7 @@ class TestCertificates:
             issued = sandbox.private("client-certificate", {"common_name": "producer"})
             (tmp_path / "pem").write_text("".join(self_made() if shown == "self-made" else issued.values()))
             context.load_cert_chain(tmp_path / "pem")
-        with socket.create_connection(address(cluster), SECONDS) as connection:
+        with connected(cluster) as connection:
             with context.wrap_socket(connection, server_hostname="127.0.0.1") as secure:
                 # In TLS 1.3, a server that doesn't like what it was shown says so after the handshake.
                 refusal = contextlib.nullcontext() if is_let_in else pytest.raises((ssl.SSLError, ConnectionError))

@@ -1,6 +1,7 @@
 //! What is killed on either side, at any moment, is gone on with.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -82,5 +83,20 @@ async fn what_a_killed_run_has_left_is_destroyed() {
     );
     let nothing = bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
     assert!(nothing.stderr.contains("Nothing to destroy"), "{}", nothing.stderr);
+    bench.apply();
+}
+
+#[tokio::test]
+async fn of_an_output_that_systems_manager_cuts_the_end_is_told() {
+    let bench = Bench::new();
+    bench.client(&manifest(free_port()));
+    bench.plan_json();
+    let tar = bench.machine().join("bin/tar");
+    fs::write(&tar, "#!/bin/bash\nseq -f 'noise %g' 20000\necho 'the end tells' >&2\nexit 3\n").unwrap();
+    fs::set_permissions(&tar, fs::Permissions::from_mode(0o755)).unwrap();
+    let told = bench.refused(1);
+    assert!(told.contains("the end tells\n== kafka: FAILED: a command ended with 3"), "{told}");
+    assert!(told.lines().filter(|line| line.starts_with("noise ")).count() < 20, "{told}");
+    fs::remove_file(&tar).unwrap();
     bench.apply();
 }
