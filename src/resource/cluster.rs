@@ -248,7 +248,8 @@ impl Resource for Cluster {
         let mut output = self.output(&cluster, &brokers);
         let mut unusable = listeners::missing(&self.declared, &brokers);
         if let Some(topics) = &self.topics {
-            match self.topics_via(&cluster, topics, listeners::used(&self.declared, &brokers)).await? {
+            let via = self.topics_via(&cluster, topics, output.text("bootstrap_brokers")).await?;
+            match via {
                 Ok(Some(via)) => output = output.with(TOPICS_VIA, via.as_str()),
                 Ok(None) => {}
                 Err(why) => unusable = Some(why),

@@ -306,7 +306,7 @@ async fn brokers_that_cannot_be_reached_are_told_with_the_way_out() {
     let line = unread.stderr.lines().find(|line| line.starts_with("error")).unwrap();
     for part in [
         "cannot read cluster/far",
-        "the IAM listener at b-1.far.invalid:9098,127.0.0.1:1 can't be reached from here",
+        "the IAM listener at 127.0.0.1:1,b-1.far.invalid:9098 can't be reached from here",
         "b-1.far.invalid:9098: its name has no address here",
         "127.0.0.1:1: nothing listens on its port",
         "9098 (public: 9198)",
