@@ -56,6 +56,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) zookeeper: Option<&'a str>,
     /// The role that clients assume. Without one, they are what the machine's instance profile makes them.
     pub(crate) role_arn: Option<&'a str>,
+    /// The manifest's role, by name.
+    pub(crate) role: Option<&'a str>,
     /// The authorities that sign the brokers' certificates, in PEM, where it isn't one that every Java trusts.
     pub(crate) authorities: Option<&'a str>,
     /// Where archives come from.

@@ -50,6 +50,11 @@ impl Render {
         let manifest = load(&self.manifest.path, global, Purpose::Make)?;
         let connection = Connection::of(manifest, global).await?;
         let (folder, guide) = client_folder(&connection.manifest, &connection.context).await?;
+        if connection.context.clients.sandbox.is_some() {
+            let told = "these files are for the sandbox's brokers and archives, on this machine and while it is up; render \
+                        them with --target aws for a machine of EC2";
+            render::note(told, global.style());
+        }
         connection.close().await;
         std::fs::create_dir_all(&self.out).map_err(|error| unwritten(&self.out, &error))?;
         let mut files: Vec<(&str, &str)> = folder.iter().collect();

@@ -50,8 +50,11 @@ fn before(setup: &Setup<'_>) -> Vec<String> {
         vec![format!("The machine must reach the brokers: the cluster's security group lets it in at port {port}.")];
     match (setup.auth, setup.role_arn) {
         (Auth::Iam, Some(role)) => steps.push(format!(
-            "The machine has an instance profile whose role may assume {role}, which trusts it."
+            "The machine has an instance profile whose role is {role}, or may assume it and is trusted by it."
         )),
+        (Auth::Iam, None) if setup.role.is_some() => {
+            steps.push(format!("The machine has the instance profile {}.", setup.role.unwrap_or_default()));
+        }
         (Auth::Iam, None) => steps.push(
             "The machine has an instance profile whose role may `kafka-cluster:Connect` to the cluster, and what else it \
              is to do."

@@ -65,13 +65,16 @@ proxy_check() {
         if ((SECONDS > until)); then
             # Traces of Java are long: the line that tells may stand before those that are shown.
             journal=$(journalctl --unit "$UNIT" --lines 100 --no-pager 2>&1) || true
-            printf '%s\n' "$answer" "the last lines of journalctl --unit $UNIT:"
-            tail -n 20 <<<"$journal"
+            echo "the last lines of journalctl --unit $UNIT:"
+            tail -n 15 <<<"$journal"
+            printf '%s\n' "$answer"
             service_is active || verdict_failed "the REST proxy doesn't run" "$journal"
             verdict_failed "the REST proxy runs, but GET $url fails within $patience s" "$journal"
         fi
         sleep 1
     done
+    # What answers may be something else.
+    service_is active || verdict_failed "the REST proxy doesn't run" "$(journalctl --unit "$UNIT" --lines 100 --no-pager 2>&1)"
     say "the REST proxy answers"
 }
 

@@ -175,12 +175,12 @@ java_install() {
         packages_run update >/dev/null || say "not every list of packages could be had: going on with what there is"
     fi
     # Noted first: `remove` takes away what is noted, and a run may be killed in between.
-    { rpm -q "$package" || dpkg -s "$package"; } >/dev/null 2>&1 || note java-package "$package"
+    { rpm -q "$package" || dpkg -s "$package"; } >/dev/null 2>&1 || java_note "$package"
     say "installing $package"
     # SSM keeps the start of a long output, and the end is what tells.
     if ! packages_run install "$package" >"$STATE/.packages.new" 2>&1; then
         tail -n 20 "$STATE/.packages.new"
-        rm -f "$STATE/java-package"
+        java_forget "$package"
         if [[ $OS == amzn ]]; then
             offers=$(packages_run -q list available 'java-*-amazon-corretto*' | sed -n 's/\.[a-z0-9_]* .*//p')
         else
@@ -192,6 +192,13 @@ java_install() {
     java_read
     ! java_pending || refuse 1 "$package is there, but java is $JAVA: try update-alternatives --config java"
     say "$JAVA is in place"
+}
+
+# The packages that were installed here, one a line: a later version is another one.
+java_note() { note java-package "$({ noted java-package && echo "$1"; } | sort -u)"; }
+java_forget() {
+    note java-package "$(noted java-package | { grep -vxF "$1" || true; })"
+    [[ -n $(noted java-package) ]] || rm -f "$STATE/java-package"
 }
 
 packages_run() {
@@ -317,6 +324,9 @@ service_run() {
         [[ -n $started ]] || note started nothing
         [[ ${basis%% *} == "${started%% *}" ]] || systemctl daemon-reload 9>&-
         service_is enabled || systemctl enable "$UNIT" 9>&-
+        if ! service_is active && (exec 3<>"/dev/tcp/127.0.0.1/$REST_PROXY_PORT") 2>/dev/null; then
+            refuse 1 "something else listens at port $REST_PROXY_PORT (ss -ltnp tells what): stop it, or choose another port"
+        fi
         if [[ $basis != "$started" ]] || ! service_is active; then
             say "starting $UNIT with what is installed now"
             systemctl restart "$UNIT" 9>&-
@@ -382,12 +392,11 @@ remove() {
         account_missing || userdel "$ACCOUNT"
         say "deleted the user $ACCOUNT"
     fi
-    package=$(noted java-package)
-    if [[ -n $package ]]; then
-        os_read
+    os_read
+    for package in $(noted java-package); do
         say "removing $package"
         if [[ $OS == amzn ]]; then packages_run remove "$package"; else packages_run purge "$package"; fi >/dev/null
-    fi
+    done
     rm -rf "$STATE/log" "$STATE/written" "$STATE/account" "$STATE/java-package" "$STATE/owner"
     for file in "$OPT/lib" "$OPT" "$ETC" "$STATE"; do
         [[ ! -d $file ]] || rmdir "$file" 2>/dev/null || say "kept $file, which has something else in it"

@@ -32,6 +32,7 @@ fn setup<'a>(client: &'a Client, auth: &'a Auth, servers: &'a str) -> Setup<'a> 
         servers,
         zookeeper: None,
         role_arn: None,
+        role: None,
         authorities: None,
         source: Source::Publishers,
     }

@@ -16,8 +16,8 @@ use super::existing::UNUSABLE;
 use super::instance::{AWAITS, REPORT};
 use crate::client_host::{Folder, Setup, observe_command, read, remove_command};
 use crate::engine::{
-    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress, Removal,
-    Resource, Result, State,
+    Address, Change, FieldChange, Fields, Observed, OnChange, Output, Outputs, Owner, Progress, Removal, Resource,
+    Result, State,
 };
 use crate::manifest::Instance;
 
@@ -35,6 +35,9 @@ const STEPS: [&str; 6] = ["java", "kafka", "iam-jar", "rest-proxy", "files", "se
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html>, "eventually consistent").
 const ROLE_SPREADS: Duration = Duration::from_secs(60);
 const BETWEEN_CHECKS: Duration = Duration::from_secs(5);
+/// What is wrong with an instance that Systems Manager doesn't know.
+const UNMANAGED: &str =
+    "Systems Manager doesn't manage the instance; start it, and see that its agent reaches Systems Manager";
 /// How much of a file's SHA-256 a plan shows.
 const SHOWN_OF_SUM: usize = 12;
 
@@ -214,10 +217,6 @@ fn with_file(fields: Fields, name: &str, sum: &str) -> Fields {
     fields.with(name, format!("sha256 {}", sum.get(..SHOWN_OF_SUM).unwrap_or(sum)))
 }
 
-fn has_report(instance: &Output) -> bool {
-    instance.text(REPORT).is_some()
-}
-
 /// How a service is called that is as it should be.
 const RUNNING: &str = "running";
 
@@ -249,25 +248,23 @@ impl Resource for ClientHost {
 
     fn desired(&self, known: &Outputs) -> Fields {
         // Of one that can't be asked, nothing is known to be otherwise.
-        if known.of(&self.instance).is_some_and(|instance| instance.text(UNUSABLE).is_some() && !has_report(instance)) {
+        let Some(instance) = known.of(&self.instance) else { return Fields::new() };
+        if instance.text(UNUSABLE).is_some() && instance.text(REPORT).is_none() {
             return Fields::new();
         }
-        self.blueprint.with_setup(known, wanted).unwrap_or_default()
+        let wanted = self.blueprint.with_setup(known, wanted).unwrap_or_default();
+        match instance.text(AWAITS) {
+            Some(why) => wanted.with(AWAITS, why),
+            None => wanted,
+        }
     }
 
     fn on_change(&self, _change: &FieldChange) -> OnChange {
         OnChange::Update
     }
 
-    fn on_destroy(&self, state: &State) -> OnDestroy {
-        match state.output.text(UNUSABLE) {
-            Some(why) => OnDestroy::Retain(format!("what is installed there can't be removed: {why}")),
-            None => OnDestroy::Delete,
-        }
-    }
-
     async fn read(&self, known: &Outputs) -> Result<Observed> {
-        let Some(instance) = known.of(&self.instance) else { return Ok(Observed::absent()) };
+        let instance = known.of(&self.instance).cloned().unwrap_or_else(|| Output::new().with(UNUSABLE, UNMANAGED));
         let Some(text) = instance.text(REPORT) else {
             let Some(why) = instance.text(UNUSABLE) else { return Ok(Observed::absent()) };
             let output = Output::new().with(UNUSABLE, why);
@@ -289,6 +286,13 @@ impl Resource for ClientHost {
     }
 
     async fn delete(&self, state: &State, progress: &Progress) -> Result<Removal> {
+        if let Some(why) = state.output.text(UNUSABLE) {
+            return Err(format!(
+                "what is installed there can't be removed: {why}; then destroy again. Its role is left meanwhile, as the \
+                 machine may need it for that. If the machine is gone for good, take `client.instance` out of the manifest"
+            )
+            .into());
+        }
         let id = state.output.require("id")?;
         let tell = |state: &str| progress.note(format!("remove: {state}"));
         let script = remove_command(&self.blueprint.owner())?;

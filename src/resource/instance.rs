@@ -131,15 +131,20 @@ impl Instance {
                  with; attach an instance profile to it, and see that its metadata service is on"
                     .to_owned(),
             ),
+            (ExpectedRole::Of { role, .. }, Some(has)) if has == role.name() => Some(format!(
+                "its instance profile is that of {has}, which EC2 may not assume; add `service: ec2.amazonaws.com` to \
+                 `role.trust`"
+            )),
             (ExpectedRole::Of { role, by_profile, .. }, has) => {
+                let how = self.how_to_be(role, *by_profile, has.is_some(), id);
                 let has =
                     has.map_or("it has no instance profile".to_owned(), |has| format!("it works as the role {has}"));
-                Some(format!("{has}, and can't be {} then; {}", role.name(), self.how_to_be(role, *by_profile, id)))
+                Some(format!("{has}, and can't be {} then; {how}", role.name()))
             }
         }
     }
 
-    fn how_to_be(&self, role: &Address, by_profile: bool, id: &str) -> String {
+    fn how_to_be(&self, role: &Address, by_profile: bool, has_one: bool, id: &str) -> String {
         let name = role.name();
         let clients = &self.context.clients;
         let by_trust = format!(
@@ -149,9 +154,17 @@ impl Instance {
         if !by_profile {
             return by_trust;
         }
+        let command = if has_one {
+            format!(
+                "aws ec2 replace-iam-instance-profile-association --iam-instance-profile Name={name} --association-id …, \
+                 which aws ec2 describe-iam-instance-profile-associations --filters Name=instance-id,Values={id} tells"
+            )
+        } else {
+            format!("aws ec2 associate-iam-instance-profile --iam-instance-profile Name={name} --instance-id {id}")
+        };
         format!(
-            "attach the instance profile {name} to it in EC2 (aws ec2 associate-iam-instance-profile --instance-id {id} \
-             --iam-instance-profile Name={name}), or {by_trust}"
+            "attach the instance profile {name} to it in EC2 ({command}), with AmazonSSMManagedInstanceCore among \
+             `role.managed_policies`; or {by_trust}"
         )
     }
 
@@ -175,7 +188,7 @@ impl Instance {
         if !self.is_early(known) {
             return Observed::absent();
         }
-        let how = self.how_to_be(role, true, self.address.name());
+        let how = self.how_to_be(role, true, false, self.address.name());
         let why = format!("Systems Manager doesn't manage it; if it lacks an instance profile, {how}");
         seen(None, Output::new().with(AWAITS, why))
     }

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -564,6 +565,26 @@ def test_remove_takes_java_away_only_where_it_was_installed_here(machine, system
         assert each.tree() == before
     assert [call for call in without.calls() if "install" in call]
     assert having.calls() == []
+
+
+def test_remove_takes_every_java_away_that_was_installed_here(machine):
+    machine = machine()
+    machine.want(JAVA_VERSION="11")
+    machine.run("java")
+    machine.want(JAVA_VERSION="21")
+    machine.run("java")
+    machine.run("remove")
+    removed = [call.split()[-1] for call in machine.calls() if " remove " in call]
+    assert removed == [f"java-{version}-amazon-corretto-headless" for version in (11, 21)]
+
+
+def test_a_port_that_something_else_has_is_told(machine):
+    machine = machine()
+    with socket.create_server(("127.0.0.1", machine.port)):
+        told = machine.run(ends=1)
+        assert f"something else listens at port {machine.port}" in told
+        assert RESTART not in machine.calls()
+    assert machine.run().splitlines()[-1] == "verdict: ok"
 
 
 def test_remove_keeps_what_others_have_put_there_or_changed(machine):

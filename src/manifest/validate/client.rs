@@ -26,7 +26,7 @@ pub(super) fn client(raw: &At<raw::Client>, scene: &Scene<'_>, findings: &mut Fi
         iam_jar_version: version("the MSK IAM jar", raw.iam_jar_version.as_ref(), IAM_JAR_VERSION, findings),
         rest_proxy: raw.rest_proxy.as_ref().map(|given| rest_proxy(given, findings)),
         mirror: raw.mirror.as_ref().map(|given| mirror(given, findings)),
-        checksums: checksums(raw, findings),
+        checksums: checksums(raw, scene, findings),
     };
     versions_go_together(&client, raw, scene, findings);
     downloads_can_be_verified(&client, raw, scene, findings);
@@ -83,8 +83,19 @@ fn address(given: &At<String>, scene: &Scene<'_>, findings: &mut Findings) -> St
         );
     } else if scene.target == Some(Target::Aws) && super::api::is_this_machine(text) {
         super::api::warn_of_unreachable(given.at, text, findings);
+    } else if is_private(text) {
+        findings.warn(
+            given.at,
+            format!("API Gateway can't reach {text}, which is an address within a network; give one on the internet"),
+        );
     }
     given.value.clone()
+}
+
+fn is_private(host: &str) -> bool {
+    let ends = |end: &str| host.to_ascii_lowercase().ends_with(end);
+    let is_inside = |address: Ipv4Addr| address.is_private() || address.is_link_local();
+    ends(".internal") || ends(".local") || host.parse().is_ok_and(is_inside)
 }
 
 /// Whether a text is a host's name of at least two labels, an IPv4 address, or this machine
@@ -184,8 +195,11 @@ fn plain_http_is_pinned(client: &Client, raw: &raw::Client, scene: &Scene<'_>, f
     }
 }
 
-fn checksums(raw: &raw::Client, findings: &mut Findings) -> Checksums {
+fn checksums(raw: &raw::Client, scene: &Scene<'_>, findings: &mut Findings) -> Checksums {
     let Some(given) = &raw.checksums else { return Checksums::default() };
+    if scene.target == Some(Target::Sandbox) && raw.mirror.is_none() {
+        findings.warn(given.key_at, "the sandbox's archives are stand-ins, which these checksums don't count for");
+    }
     let mut one = |sum: Option<&At<String>>| {
         let sum = sum?;
         if let Err(problem) = names::checksum(sum) {
@@ -291,7 +305,7 @@ fn works_as_the_role(raw: &At<raw::Client>, scene: &Scene<'_>, findings: &mut Fi
             role.key_at,
             format!(
                 "an instance with this role's profile is managed by Systems Manager only if it may be; add \
-                 arn:aws:iam::aws:policy/{MANAGED} to managed_policies, unless the account manages all instances"
+                 arn:aws:iam::aws:policy/{MANAGED} to role.managed_policies, unless the account manages all instances"
             ),
         );
     }

@@ -157,6 +157,7 @@ impl Blueprint {
             servers: &servers(cluster.text("bootstrap_brokers")?, report.as_ref()),
             zookeeper: cluster.text("zookeeper"),
             role_arn: self.assumed.as_ref().and_then(|role| role.arn_for(machine, known)),
+            role: self.role.as_ref().map(Address::name),
             authorities: self.authorities.as_deref(),
             source,
         };

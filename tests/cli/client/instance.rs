@@ -32,11 +32,21 @@ async fn what_is_wrong_with_an_instance_is_told_before_anything_is_done() {
     bench.private("instance", &json!({"id": ID, "address": "ec2-a", "ping": "ConnectionLost"})).await;
     let refused = bench.run(["plan", "dev.yaml"]).ended(3);
     assert!(!refused.stdout.contains(&format!("~ {CLIENT}")), "{}", refused.stdout);
-    // It can't be cleaned up, and keeps nothing else from going.
-    let destroyed = bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
-    let kept = "kept: what is installed there can't be removed: it is offline";
-    assert!(destroyed.stderr.contains(kept), "{destroyed:?}");
+    // It can't be cleaned up: all goes but what is needed for that.
+    for (unreachable, why) in [
+        (json!({"id": ID}), "it is offline"),
+        (json!({"id": ID, "ping": "Online", "managed": false}), "Systems Manager doesn't manage the instance"),
+    ] {
+        bench.private("instance", &unreachable).await;
+        let told = bench.run(["destroy", "dev.yaml", "--yes"]).ended(1).stderr;
+        assert!(told.contains(&format!("what is installed there can't be removed: {why}")), "{told}");
+        let left = bench.counts();
+        assert_eq!((left["roles"].clone(), left["topics"].clone()), (json!(1), json!(0)));
+    }
+    bench.private("instance", &json!({"id": ID, "managed": true})).await;
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
     assert_eq!(bench.counts()["roles"], json!(0));
+    assert!(!bench.installed("opt/pipeline-client").exists());
 }
 
 #[tokio::test]
@@ -45,9 +55,12 @@ async fn the_role_that_a_machine_is_to_have_is_made_before_the_machine_has_it() 
     bench.client(&manifest(free_port()));
     for other in [json!({"id": ID, "role": "other-role"}), json!({"id": ID, "role": null})] {
         bench.private("instance", &other).await;
+        assert!(bench.plan_text().contains("      awaits  "), "{other}");
         let told = bench.refused(1);
-        let how = "attach the instance profile demo-role to it in EC2 (aws ec2 associate-iam-instance-profile";
-        assert!(told.contains(how) && told.contains("then apply again"), "{told}");
+        let how = "attach the instance profile demo-role to it in EC2 (aws ec2 ";
+        let command = if other["role"].is_null() { "associate-iam" } else { "replace-iam" };
+        assert!(told.contains(&format!("{how}{command}-instance-profile")), "{told}");
+        assert!(told.contains("then apply again"), "{told}");
         assert_eq!((bench.counts()["roles"].clone(), bench.counts()["topics"].clone()), (json!(1), json!(1)));
         assert!(!bench.installed("opt/pipeline-client").exists());
         bench.private("instance", &json!({"id": ID, "role": "demo-role"})).await;
@@ -81,7 +94,7 @@ async fn a_machine_that_takes_no_command_is_told_and_keeps_nothing_from_going() 
         "{told}"
     );
     bench.run(["outputs", "dev.yaml", "cluster_arn"]).ended(0);
-    bench.run(["destroy", "dev.yaml", "--yes"]).ended(0);
+    bench.run(["destroy", "dev.yaml", "--yes"]).ended(1);
     bench.apply();
 }
 
