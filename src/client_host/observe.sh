@@ -40,7 +40,7 @@ shown() {
     awk '
         function is_ours(key, value) {
             sub(/^client[.]/, "", key)
-            if (key == "sasl.jaas.config")
+            if (key == "sasl.jaas.config") # with nothing but the role that is assumed
                 return value ~ /^software[.]amazon[.]msk[.]auth[.]iam[.]IAMLoginModule required( awsRoleArn="arn:[A-Za-z0-9:\/+=,.@_-]+")?;$/
             return key ~ /^(id|listeners|host[.]name|bootstrap[.]servers|zookeeper[.]connect)$/ ||
                 key ~ /^(security[.]protocol|sasl[.]mechanism|sasl[.]client[.]callback[.]handler[.]class)$/ ||

@@ -15,8 +15,8 @@ import sys
 
 import pytest
 
-from client_machine import OWNER, SANDBOX_STAND_IN, SCRIPTS, STAND_INS, SYSTEMS, Machine, as_gpg, as_hex, as_list, free_port
-from client_machine import jar_path, kafka_path, mirroring, proxy_path
+from client_machine import OWNER, SANDBOX_STAND_IN, SCRIPTS, STAND_INS, SYSTEMS, Machine, as_gpg, as_hex, as_list
+from client_machine import free_port, jar_path, kafka_path, mirroring, proxy_path
 
 STEPS = ["java", "kafka", "iam-jar", "rest-proxy", "files", "service"]
 FILES = ["client.properties", "profile.sh", "kafka-rest.properties", "kafka-rest.service"]

@@ -631,12 +631,17 @@ def test_a_changed_port_is_where_the_proxy_is_after_a_restart(machine):
         urllib.request.urlopen(f"http://127.0.0.1:{before}/topics", timeout=10)
 
 
-def test_a_port_that_is_taken_is_told_as_the_proxy_tells_it(machine):
+def test_a_port_that_is_taken_is_told_before_the_proxy_is_started_and_as_it_tells_it(machine):
     client = machine()
     client.settings["SELF_CHECK_SECONDS"] = "3"
     client.write()
     with socket.create_server(("127.0.0.1", client.port)):
-        printed = client.setup(status="Failed")
+        told = run(client.ssm, client.made, "bash client/setup.sh all", seconds=90)
+        assert told["Status"] == "Failed"
+        assert f"something else listens at port {client.port}" in told["StandardErrorContent"]
+        # Who starts it all the same.
+        run(client.ssm, client.made, "systemctl start pipeline-rest-proxy.service")
+        printed = client.setup("self-check", status="Failed")
     assert "something else has the port" in printed.splitlines()[-1]
     assert client.setup().splitlines()[-1] == "verdict: ok"
 
