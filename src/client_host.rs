@@ -10,16 +10,16 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sha2::{Digest, Sha256};
 
 use crate::manifest::{Auth, Client};
+use crate::shell::quoted;
 
 mod archives;
 mod guide;
 mod properties;
 
 pub(crate) use archives::{SCALA, Source};
-pub(crate) use properties::{Properties, login, read};
+pub(crate) use properties::{PLACEHOLDER, login, read};
 
 /// The account that the REST proxy's service runs as, and whose group may read the properties.
 const ACCOUNT: &str = "pipeline-client";
@@ -32,9 +32,12 @@ pub(crate) const REST_PROPERTIES: &str = "kafka-rest.properties";
 const PROFILE: &str = "profile.sh";
 const SERVICE: &str = "kafka-rest.service";
 
-const SETUP: &str = include_str!("client_host/setup.sh");
-const ARCHIVES: &str = include_str!("client_host/archives.sh");
-const REPORT: &str = include_str!("client_host/report.sh");
+/// The script, and those that it reads.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("setup.sh", include_str!("client_host/setup.sh")),
+    ("archives.sh", include_str!("client_host/archives.sh")),
+    ("report.sh", include_str!("client_host/report.sh")),
+];
 const OBSERVE: &str = include_str!("client_host/observe.sh");
 const PROFILE_TEXT: &str = include_str!("client_host/profile.sh");
 const SERVICE_TEXT: &str = include_str!("client_host/pipeline-rest-proxy.service");
@@ -71,33 +74,19 @@ pub(crate) struct Folder(BTreeMap<&'static str, String>);
 impl Setup<'_> {
     /// Everything that a machine is set up from.
     pub(crate) fn folder(&self) -> Folder {
-        let mut files = BTreeMap::from([
-            ("setup.sh", SETUP.to_owned()),
-            ("archives.sh", ARCHIVES.to_owned()),
-            ("report.sh", REPORT.to_owned()),
-            ("settings.sh", self.settings()),
-            (PROFILE, PROFILE_TEXT.to_owned()),
-            (CLIENT_PROPERTIES, properties::of_client(self).to_string()),
-        ]);
+        let mut folder = Folder::of_scripts(self.settings());
+        folder.0.insert(PROFILE, PROFILE_TEXT.to_owned());
+        folder.0.insert(CLIENT_PROPERTIES, properties::of_client(self).to_string());
         if self.client.rest_proxy.is_some() {
-            files.insert(REST_PROPERTIES, properties::of_rest_proxy(self).to_string());
-            files.insert(SERVICE, SERVICE_TEXT.to_owned());
+            folder.0.insert(REST_PROPERTIES, properties::of_rest_proxy(self).to_string());
+            folder.0.insert(SERVICE, SERVICE_TEXT.to_owned());
         }
-        Folder(files)
+        folder
     }
 
     /// What a person should know who has the folder before them.
     pub(crate) fn guide(&self) -> String {
         guide::text(self)
-    }
-
-    /// The properties of a file of the folder.
-    pub(crate) fn properties(&self, file: &str) -> Option<Properties> {
-        match file {
-            CLIENT_PROPERTIES => Some(properties::of_client(self)),
-            REST_PROPERTIES => self.client.rest_proxy.as_ref().map(|_| properties::of_rest_proxy(self)),
-            _ => None,
-        }
     }
 
     /// The version of the MSK IAM jar, where one is needed.
@@ -126,6 +115,11 @@ impl Setup<'_> {
     }
 }
 
+/// Whether what stands in a file of a machine is told of it, and compared line by line.
+pub(crate) fn is_looked_into(file: &str) -> bool {
+    [CLIENT_PROPERTIES, REST_PROPERTIES].contains(&file)
+}
+
 /// What a pipeline is called on the machines that are set up for it.
 pub(crate) fn owner_of(name: &str, environment: &str) -> String {
     format!("{name} ({environment})")
@@ -143,21 +137,21 @@ fn written(settings: &[(&str, String)]) -> String {
     text
 }
 
-/// A word of the shell, whatever is in it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 impl Folder {
+    /// The scripts, and their settings.
+    fn of_scripts(settings: String) -> Self {
+        let scripts = SCRIPTS.into_iter().map(|(name, text)| (name, text.to_owned()));
+        Self(scripts.chain([("settings.sh", settings)]).collect())
+    }
+
     /// The files, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(name, text)| (*name, text.as_str()))
     }
 
-    /// The files that the machine keeps, each with its SHA-256 in hex: what `setup.sh state` tells.
-    pub(crate) fn sums(&self) -> BTreeMap<&'static str, String> {
-        let kept = [CLIENT_PROPERTIES, PROFILE, REST_PROPERTIES, SERVICE].into_iter();
-        kept.filter_map(|name| Some((name, hex::encode(Sha256::digest(self.0.get(name)?))))).collect()
+    /// The files that the machine keeps, of which `setup.sh state` tells the SHA-256.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.iter().filter(|(name, _)| [CLIENT_PROPERTIES, PROFILE, REST_PROPERTIES, SERVICE].contains(name))
     }
 
     /// A script that unpacks the folder on a machine, runs `setup.sh` with one argument after another until one fails,
@@ -187,8 +181,7 @@ const LONGEST_OUTPUT: usize = 6_000;
 /// # Errors
 /// None that memory has.
 pub(crate) fn observe_command() -> io::Result<String> {
-    let files = [("setup.sh", SETUP), ("archives.sh", ARCHIVES), ("report.sh", REPORT), ("observe.sh", OBSERVE)];
-    script(files.into_iter(), "bash observe.sh\n")
+    script(SCRIPTS.into_iter().chain([("observe.sh", OBSERVE)]), "bash observe.sh\n")
 }
 
 /// A script that removes what `setup.sh` installed, unless it did so for another pipeline.
@@ -196,13 +189,7 @@ pub(crate) fn observe_command() -> io::Result<String> {
 /// # Errors
 /// None that memory has.
 pub(crate) fn remove_command(owner: &str) -> io::Result<String> {
-    Folder(BTreeMap::from([
-        ("settings.sh", written(&[("OWNER", owner.to_owned())])),
-        ("setup.sh", SETUP.to_owned()),
-        ("archives.sh", ARCHIVES.to_owned()),
-        ("report.sh", REPORT.to_owned()),
-    ]))
-    .command(&["remove"])
+    Folder::of_scripts(written(&[("OWNER", owner.to_owned())])).command(&["remove"])
 }
 
 /// A script with files in it. They are packed, as a command of Systems Manager has at most 64 KiB.

@@ -26,10 +26,10 @@
 //!
 //! cli ──▶ everything below
 //! resource ──▶ engine, manifest, aws, archive, iam_document, client_host
-//! client_host ──▶ manifest
+//! client_host ──▶ manifest, shell
 //! flow ──▶ aws, kafka
 //! engine, manifest, aws, kafka, sandbox: none of them imports another one of these, nor anything above
-//! archive, iam_document: leaves, that anyone may import
+//! archive, iam_document, shell: leaves, that anyone may import
 //! ```
 //!
 //! # The rules
@@ -62,3 +62,4 @@ pub mod manifest;
 pub mod resource;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod shell;

@@ -90,6 +90,13 @@ pub struct Manifest {
     pub warnings: Vec<Problem>,
 }
 
+impl Manifest {
+    /// Whether there is a cluster whose clients log in with IAM.
+    pub(crate) fn logs_in_with_iam(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.auth == Auth::Iam)
+    }
+}
+
 /// Where a pipeline is to exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Target {

@@ -10,7 +10,7 @@ use crate::aws::clients::Clients;
 use crate::engine::graph::{Graph, GraphError};
 use crate::engine::{Address, Outputs, Resource, Result as EngineResult};
 use crate::kafka::Brokers;
-use crate::manifest::{Auth, Client, Manifest, PluginSource, TopicSelection};
+use crate::manifest::{Client, Manifest, PluginSource, TopicSelection};
 
 mod backend;
 mod bucket;
@@ -37,6 +37,7 @@ pub use topic_commands::topic_commands;
 pub(crate) use backend::address as backend_address;
 pub(crate) use client_host::folder as client_folder;
 
+use backend::Backend;
 use client_host::Blueprint;
 use instance::Expected;
 
@@ -79,8 +80,9 @@ pub async fn graph(manifest: &Manifest, context: &Shared, purpose: Purpose) -> R
     builder.worker_configuration();
     builder.role()?;
     builder.connector(plugin.as_deref()).await?;
-    builder.client().await?;
-    builder.api().await?;
+    let backend = backend::of(manifest, &context.clients).await?;
+    builder.client(backend.as_ref()).await?;
+    builder.api(backend);
     builder.graph().map_err(Into::into)
 }
 
@@ -190,27 +192,20 @@ impl Builder<'_> {
     }
 
     /// The client's machine, and what is installed on it. Without an instance, both are a person's affair.
-    async fn client(&mut self) -> Result<(), Unbuildable> {
+    async fn client(&mut self, backend: Option<&Backend>) -> Result<(), Unbuildable> {
         let Some(Client { instance: Some(declared), .. }) = &self.manifest.client else { return Ok(()) };
         let Some(blueprint) = Blueprint::of(self.manifest, self.context).await? else { return Ok(()) };
-        let expected = Expected {
-            role: client_host::expected_role(self.manifest),
-            public_address: matches!(backend::of(self.manifest), Some(backend::Backend::Instance { .. })),
-        };
+        let is_backend = matches!(backend, Some(Backend::Instance { .. }));
+        let expected = Expected { role: client_host::expected_role(self.manifest), public_address: is_backend };
         self.add(instance::Instance::new(self.shared(), declared, expected));
         self.add(client_host::ClientHost::new(self.shared(), blueprint, declared));
         Ok(())
     }
 
-    async fn api(&mut self) -> Result<(), Unbuildable> {
-        if let (Some(declared), Some(backend)) = (&self.manifest.api, backend::of(self.manifest)) {
-            let backend = match backend {
-                backend::Backend::Sandbox => backend::Backend::At(self.context.clients.sandbox_rest_proxy().await?),
-                known => known,
-            };
+    fn api(&mut self, backend: Option<Backend>) {
+        if let (Some(declared), Some(backend)) = (&self.manifest.api, backend) {
             self.add(rest_api::RestApi::new(self.shared(), declared, backend));
         }
-        Ok(())
     }
 }
 
@@ -235,7 +230,7 @@ fn grants(manifest: &Manifest) -> role::Grants {
     let connector = manifest.connector.as_ref();
     role::Grants {
         cluster: manifest.cluster.as_ref().map(cluster::address),
-        iam_auth: manifest.cluster.as_ref().is_some_and(|cluster| cluster.auth == Auth::Iam),
+        iam_auth: manifest.logs_in_with_iam(),
         connector: connector.map(|connector| role::Connector {
             name: connector.name.clone(),
             sources: match &connector.topics {

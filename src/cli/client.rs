@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use super::failure::{DONE, Failure};
 use super::session::{Connection, load};
 use super::{Format, Global, ManifestPath, render};
+use crate::client_host::PLACEHOLDER;
 use crate::resource::{Purpose, client_folder};
 
 /// What a person reads first.
@@ -68,9 +69,7 @@ impl Render {
         render::rendered(&self.out, &names, format)?;
         Ok(DONE)
     }
-}
 
-impl Render {
     /// Looks whether the folder is one of somebody else's, with a README of its own.
     fn overwrites_nothing_of_others(&self) -> Result<(), Failure> {
         let readme = self.out.join(README);
@@ -86,7 +85,7 @@ impl Render {
 
 /// A file's text, with the user and the password that somebody wrote into the one that is there.
 fn filled_in<'a>(path: &Path, text: &'a str) -> Cow<'a, str> {
-    let is_open = |line: &str| line.contains("username=\"USER\" password=\"PASSWORD\"");
+    let is_open = |line: &str| line.contains(PLACEHOLDER);
     if !text.lines().any(is_open) {
         return text.into();
     }

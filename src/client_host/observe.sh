@@ -14,24 +14,11 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 METADATA=${PIPELINE_METADATA:-http://169.254.169.254}/latest
 LONGEST=8000
 
-# IMDSv2: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
-ask() {
-    if command -v curl >/dev/null; then
-        curl -fsS --noproxy '*' --max-time 5 "$@" 2>/dev/null
-    else
-        local arguments=() each
-        for each in "$@"; do
-            case $each in
-                -X) each=--method ;;
-                -H) each=--header ;;
-            esac
-            arguments+=("$each")
-        done
-        wget -q --no-proxy --tries=1 --timeout=5 -O - "${arguments[@]}" 2>/dev/null
-    fi
-}
+# shellcheck source=/dev/null
+. "$HERE/report.sh"
 
-metadata() { ask -H "X-aws-ec2-metadata-token: $token" "$METADATA/meta-data/$1" || true; }
+# IMDSv2: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+metadata() { ask 5 -H "X-aws-ec2-metadata-token: $token" "$METADATA/meta-data/$1" 2>/dev/null || true; }
 line() { [[ -z $2 ]] || echo "$1 ${2%%$'\n'*}"; }
 
 # A file as others may read it, since Systems Manager keeps what commands print: what this tool writes, and of all else
@@ -64,7 +51,7 @@ shown() {
 
 state=$(bash "$HERE/setup.sh" state)
 echo "state $state"
-token=$(ask -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$METADATA/api/token") || token=''
+token=$(ask 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$METADATA/api/token" 2>/dev/null) || token=''
 line public-hostname "$(metadata public-hostname)"
 line public-ipv4 "$(metadata public-ipv4)"
 line role "$(metadata iam/security-credentials/)"

@@ -6,18 +6,14 @@ use std::fmt::{self, Display};
 use super::{KEYSTORE, Setup, owner_of};
 use crate::manifest::{Auth, Version};
 
+/// What a person has to write the user and the password into, as `setup.sh` knows it.
+pub(crate) const PLACEHOLDER: &str = "username=\"USER\" password=\"PASSWORD\"";
+
 /// A property file: what a person reads in its first lines, then the properties in their order.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Properties {
+pub(super) struct Properties {
     about: Vec<String>,
-    pairs: Vec<(String, String)>,
-}
-
-impl Properties {
-    /// The properties, in the order of the file.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
-    }
+    pub(super) pairs: Vec<(String, String)>,
 }
 
 impl Display for Properties {
@@ -37,15 +33,14 @@ pub(crate) fn login(auth: &Auth, keystore: &str, role_arn: Option<&str>) -> Vec<
         Auth::Mtls { .. } => {
             owned(&[("security.protocol", "SSL"), ("ssl.keystore.type", "PEM"), ("ssl.keystore.location", keystore)])
         }
-        Auth::Scram { .. } => owned(&[
-            ("security.protocol", "SASL_SSL"),
-            ("sasl.mechanism", "SCRAM-SHA-512"),
-            (
-                "sasl.jaas.config",
-                "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"USER\" \
-                 password=\"PASSWORD\";",
-            ),
-        ]),
+        Auth::Scram { .. } => {
+            let module = format!("org.apache.kafka.common.security.scram.ScramLoginModule required {PLACEHOLDER};");
+            owned(&[
+                ("security.protocol", "SASL_SSL"),
+                ("sasl.mechanism", "SCRAM-SHA-512"),
+                ("sasl.jaas.config", &module),
+            ])
+        }
         Auth::Iam => {
             let role = role_arn.map_or_else(String::new, |arn| format!(" awsRoleArn=\"{arn}\""));
             let module = format!("software.amazon.msk.auth.iam.IAMLoginModule required{role};");

@@ -61,10 +61,10 @@ proxy_check() {
     local url=http://127.0.0.1:$REST_PROXY_PORT/topics patience=${SELF_CHECK_SECONDS:-60} until answer journal
     until=$((SECONDS + patience))
     say "waiting for $url"
-    until answer=$(proxy_ask "$url" "$patience" 2>&1); do
+    until answer=$(ask "$patience" "$url" 2>&1); do
         if ((SECONDS > until)); then
             # Traces of Java are long: the line that tells may stand before those that are shown.
-            journal=$(journalctl --unit "$UNIT" --lines 100 --no-pager 2>&1) || true
+            journal=$(journal_end)
             echo "the last lines of journalctl --unit $UNIT:"
             tail -n 15 <<<"$journal"
             printf '%s\n' "$answer"
@@ -74,19 +74,28 @@ proxy_check() {
         sleep 1
     done
     # What answers may be something else.
-    if ! service_is active; then
-        journal=$(journalctl --unit "$UNIT" --lines 100 --no-pager 2>&1) || true
-        verdict_failed "the REST proxy doesn't run" "$journal"
-    fi
+    service_is active || verdict_failed "the REST proxy doesn't run" "$(journal_end)"
     say "the REST proxy answers"
 }
 
-proxy_ask() {
+journal_end() { journalctl --unit "$UNIT" --lines 100 --no-pager 2>&1 || true; }
+
+# Asks an address that nothing stands before, for so many seconds. What follows is curl's, as far as it is -X and -H.
+ask() {
+    local patience=$1 arguments=() each
+    shift
     if command -v curl >/dev/null; then
-        curl -fsS --noproxy '*' --max-time "$2" "$1"
-    else
-        wget -q --no-proxy --tries=1 --timeout="$2" -O - "$1"
+        curl -fsS --noproxy '*' --max-time "$patience" "$@"
+        return
     fi
+    for each in "$@"; do
+        case $each in
+            -X) each=--method ;;
+            -H) each=--header ;;
+        esac
+        arguments+=("$each")
+    done
+    wget -q --no-proxy --tries=1 --timeout="$patience" -O - "${arguments[@]}"
 }
 
 # What Kafka's tools and the proxy say, and what it means. One cause shows in many lines, and the last is seldom the one

@@ -12,8 +12,6 @@ use super::instance;
 pub(crate) enum Backend {
     /// At a base URL without a slash at its end.
     At(String),
-    /// The one that the sandbox has.
-    Sandbox,
     /// On an instance, at the address that it has when it is asked.
     Instance {
         /// Which.
@@ -24,25 +22,25 @@ pub(crate) enum Backend {
 }
 
 /// The backend of a manifest's API.
-pub(crate) fn of(manifest: &Manifest) -> Option<Backend> {
-    match &manifest.api.as_ref()?.backend {
-        manifest::Backend::Url(url) => Some(Backend::At(url.clone())),
-        manifest::Backend::Client => of_client(manifest),
+///
+/// # Errors
+/// Where it is the sandbox's own REST proxy, and the sandbox can't be asked for it.
+pub(crate) async fn of(manifest: &Manifest, clients: &Clients) -> Result<Option<Backend>, AddressError> {
+    let Some(api) = &manifest.api else { return Ok(None) };
+    if let manifest::Backend::Url(url) = &api.backend {
+        return Ok(Some(Backend::At(url.clone())));
     }
-}
-
-fn of_client(manifest: &Manifest) -> Option<Backend> {
     let in_sandbox = manifest.target == Target::Sandbox;
-    let Some(Client { instance, address, rest_proxy: Some(proxy), .. }) = &manifest.client else {
-        return in_sandbox.then_some(Backend::Sandbox);
-    };
-    match (address, instance) {
+    let client = manifest.client.as_ref().and_then(|client| Some((client, client.rest_proxy.as_ref()?.port)));
+    Ok(match client {
         // Nothing in the sandbox is at an address of the world.
-        (_, None) if in_sandbox => Some(Backend::Sandbox),
-        (Some(address), _) if !in_sandbox => Some(Backend::At(url(address, proxy.port))),
-        (_, Some(declared)) => Some(Backend::Instance { instance: instance::address(declared), port: proxy.port }),
+        Some((Client { address: Some(address), .. }, port)) if !in_sandbox => Some(Backend::At(url(address, port))),
+        Some((Client { instance: Some(declared), .. }, port)) => {
+            Some(Backend::Instance { instance: instance::address(declared), port })
+        }
+        _ if in_sandbox => Some(Backend::At(clients.sandbox_rest_proxy().await?)),
         _ => None,
-    }
+    })
 }
 
 fn url(host: &str, port: u16) -> String {
@@ -54,7 +52,7 @@ impl Backend {
     pub(crate) fn needs(&self) -> Vec<Address> {
         match self {
             Self::Instance { instance, .. } => vec![instance.clone()],
-            Self::At(_) | Self::Sandbox => Vec::new(),
+            Self::At(_) => Vec::new(),
         }
     }
 
@@ -62,7 +60,6 @@ impl Backend {
     pub(crate) fn url(&self, known: &Outputs) -> Option<String> {
         match self {
             Self::At(url) => Some(url.clone()),
-            Self::Sandbox => None,
             Self::Instance { instance, port } => Some(url(known.text(instance, "address")?, *port)),
         }
     }
@@ -72,15 +69,14 @@ impl Backend {
 /// the sandbox's instances are known to its API Gateway alone.
 ///
 /// # Errors
-/// Where the sandbox can't be asked for its own.
+/// As [`of`].
 pub(crate) async fn address(
     manifest: &Manifest,
     clients: &Clients,
     known: &Outputs,
 ) -> Result<Option<String>, AddressError> {
-    match of(manifest) {
-        Some(Backend::Instance { .. }) if clients.sandbox.is_some() => Ok(None),
-        Some(Backend::Sandbox) => clients.sandbox_rest_proxy().await.map(Some),
-        backend => Ok(backend.and_then(|backend| backend.url(known))),
-    }
+    Ok(match of(manifest, clients).await? {
+        Some(Backend::Instance { .. }) if clients.sandbox.is_some() => None,
+        backend => backend.and_then(|backend| backend.url(known)),
+    })
 }

@@ -4,17 +4,17 @@
 //! The machine says itself what it has, in the command that its [instance](super::instance) is read with. What is to be
 //! done is done one step of `setup.sh` a command; a step that was killed anywhere is simply done again.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
 use super::existing::UNUSABLE;
 use super::instance::{AWAITS, REPORT};
-use crate::client_host::{Folder, Setup, observe_command, read, remove_command};
+use crate::client_host::{Folder, Setup, is_looked_into, observe_command, read, remove_command};
 use crate::engine::{
     Address, Change, FieldChange, Fields, Observed, OnChange, Output, Outputs, Owner, Progress, Removal, Resource,
     Result, State,
@@ -112,10 +112,22 @@ impl ClientHost {
         progress: &Progress,
     ) -> Result<String> {
         let script = folder.command(steps)?;
-        let comment = format!("pipeline: {}", steps.join(", "));
         let tell = |state: &str| progress.note(format!("{title}: {state}"));
-        let ended = command::run(&self.context.clients, id, &comment, &script, tell).await?;
-        if ended.code == 0 { Ok(ended.output) } else { Err(failed(id, steps, "apply", &ended).into()) }
+        self.run(id, steps, "apply", &script, tell).await
+    }
+
+    /// Runs a script of those steps, and tells what it printed.
+    async fn run(
+        &self,
+        id: &str,
+        steps: &[&str],
+        verb: &str,
+        script: &str,
+        tell: impl FnMut(&str) + Send,
+    ) -> Result<String> {
+        let comment = format!("pipeline: {}", steps.join(", "));
+        let ended = command::run(command::EXECUTION, &self.context.clients, id, &comment, script, tell).await?;
+        if ended.code == 0 { Ok(ended.output) } else { Err(failed(id, steps, verb, &ended).into()) }
     }
 
     /// Tries what was installed. A role that is new, or newly may do something, is so for a while.
@@ -167,11 +179,9 @@ fn wanted(setup: &Setup<'_>) -> Fields {
     if let Some(version) = setup.iam_jar() {
         fields = fields.with("iam_jar", version);
     }
-    for (name, sum) in setup.folder().sums() {
-        fields = with_file(fields, name, &sum);
-        for (key, value) in setup.properties(name).iter().flat_map(|properties| properties.pairs()) {
-            fields = fields.with(format!("{name}: {key}"), value);
-        }
+    for (name, text) in setup.folder().kept() {
+        let sum = hex::encode(Sha256::digest(text));
+        fields = with_file(fields, name, &sum, Some(text).filter(|_| is_looked_into(name)));
     }
     if let Some(proxy) = &client.rest_proxy {
         fields = fields.with("rest_proxy", proxy.version.as_str()).with("service", RUNNING);
@@ -197,11 +207,7 @@ fn installed(report: &Report, java: u32) -> Fields {
         fields = fields.with(name, version);
     }
     for (name, sum) in files {
-        fields = with_file(fields, name, sum);
-        let properties: BTreeMap<_, _> = report.properties.get(name).map(|text| read(text)).unwrap_or_default();
-        for (key, value) in properties {
-            fields = fields.with(format!("{name}: {key}"), value);
-        }
+        fields = with_file(fields, name, sum, report.properties.get(name).map(String::as_str));
     }
     if let Some(service) = described(*service) {
         fields = fields.with("service", service);
@@ -213,8 +219,11 @@ fn installed(report: &Report, java: u32) -> Fields {
     fields
 }
 
-fn with_file(fields: Fields, name: &str, sum: &str) -> Fields {
-    fields.with(name, format!("sha256 {}", sum.get(..SHOWN_OF_SUM).unwrap_or(sum)))
+/// A file, and its properties where it is one of these.
+fn with_file(fields: Fields, name: &str, sum: &str, properties: Option<&str>) -> Fields {
+    let file = fields.with(name, format!("sha256 {}", sum.get(..SHOWN_OF_SUM).unwrap_or(sum)));
+    let properties = properties.map(read).unwrap_or_default();
+    properties.into_iter().fold(file, |fields, (key, value)| fields.with(format!("{name}: {key}"), value))
 }
 
 /// How a service is called that is as it should be.
@@ -296,11 +305,8 @@ impl Resource for ClientHost {
         let id = state.output.require("id")?;
         let tell = |state: &str| progress.note(format!("remove: {state}"));
         let script = remove_command(&self.blueprint.owner())?;
-        let ended = command::run(&self.context.clients, id, "pipeline: remove", &script, tell).await?;
-        if ended.code != 0 {
-            return Err(failed(id, &["remove"], "destroy", &ended).into());
-        }
-        let kept: Vec<&str> = ended.output.lines().filter_map(|line| line.strip_prefix("== remove: kept ")).collect();
+        let output = self.run(id, &["remove"], "destroy", &script, tell).await?;
+        let kept: Vec<&str> = output.lines().filter_map(|line| line.strip_prefix("== remove: kept ")).collect();
         Ok(if kept.is_empty() { Removal::Gone } else { Removal::Kept(kept.join("; ")) })
     }
 }

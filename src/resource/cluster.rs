@@ -8,13 +8,10 @@ use aws_sdk_kafka::types::{Cluster as Description, ClusterState, ClusterType};
 use serde_json::Value;
 
 use super::Shared;
-use super::existing::{self, seen};
+use super::existing::{Found, seen};
 use super::topic::{Doors, Via};
 use crate::aws::{found, sent};
-use crate::engine::{
-    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Progress, Removal, Resource,
-    Result, State,
-};
+use crate::engine::{Address, Observed, Output, Outputs, Result};
 use crate::manifest::{self, ClusterReference, TopicsVia};
 
 mod listeners;
@@ -209,36 +206,20 @@ fn is_serverless(cluster: &Description) -> bool {
 }
 
 #[async_trait]
-impl Resource for Cluster {
-    fn address(&self) -> &Address {
+impl Found for Cluster {
+    fn at(&self) -> &Address {
         &self.address
     }
 
-    fn needs(&self) -> &[Address] {
-        &[]
-    }
-
-    fn desired(&self, _known: &Outputs) -> Fields {
-        Fields::new()
-    }
-
-    fn on_change(&self, change: &FieldChange) -> OnChange {
-        existing::on_change(change)
-    }
-
-    fn on_destroy(&self, _state: &State) -> OnDestroy {
-        OnDestroy::Ignore
-    }
-
-    fn must_exist(&self) -> Option<String> {
+    fn missing(&self) -> String {
         let clients = &self.context.clients;
-        Some(format!(
+        format!(
             "account {} has no such MSK cluster in {}; make it first, or correct `cluster`, `region` or the credentials",
             clients.account, clients.region
-        ))
+        )
     }
 
-    async fn read(&self, _known: &Outputs) -> Result<Observed> {
+    async fn look(&self, _known: &Outputs) -> Result<Observed> {
         let Some(cluster) = self.find().await? else { return Ok(Observed::absent()) };
         let arn = cluster.cluster_arn().unwrap_or_default();
         if let Some(why) = self.unready(&cluster) {
@@ -256,18 +237,6 @@ impl Resource for Cluster {
             }
         }
         Ok(seen(unusable, output))
-    }
-
-    async fn create(&self, _known: &Outputs, _progress: &Progress) -> Result<State> {
-        Err("a cluster is never made by this tool".into())
-    }
-
-    async fn update(&self, change: &Change, _known: &Outputs, _progress: &Progress) -> Result<State> {
-        Ok(change.current.clone())
-    }
-
-    async fn delete(&self, _state: &State, _progress: &Progress) -> Result<Removal> {
-        Ok(Removal::Kept("a cluster is never deleted by this tool".to_owned()))
     }
 }
 

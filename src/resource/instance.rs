@@ -7,13 +7,10 @@ use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter, P
 use super::Shared;
 use super::client_host::command;
 use super::client_host::report::Report;
-use super::existing::{self, seen};
+use super::existing::{Found, seen};
 use crate::aws::{Failure, sent};
 use crate::client_host::observe_command;
-use crate::engine::{
-    Address, Cause, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Progress, Removal,
-    Resource, Result, State,
-};
+use crate::engine::{Address, Cause, Observed, Output, Outputs, Result};
 use crate::manifest;
 
 /// The output with what the machine said of itself; absent where it can't be asked.
@@ -210,37 +207,25 @@ fn is_online(instance: &InstanceInformation) -> bool {
 }
 
 #[async_trait]
-impl Resource for Instance {
-    fn address(&self) -> &Address {
+impl Found for Instance {
+    fn at(&self) -> &Address {
         &self.address
     }
 
-    fn needs(&self) -> &[Address] {
+    fn after(&self) -> &[Address] {
         &self.needs
     }
 
-    fn desired(&self, _known: &Outputs) -> Fields {
-        Fields::new()
-    }
-
-    fn on_change(&self, change: &FieldChange) -> OnChange {
-        existing::on_change(change)
-    }
-
-    fn on_destroy(&self, _state: &State) -> OnDestroy {
-        OnDestroy::Ignore
-    }
-
-    fn must_exist(&self) -> Option<String> {
+    fn missing(&self) -> String {
         let clients = &self.context.clients;
-        Some(format!(
+        format!(
             "Systems Manager manages no such instance in {} (account {}); see that it runs there, has the SSM agent, and \
              an instance profile with the policy AmazonSSMManagedInstanceCore, and reaches Systems Manager",
             clients.region, clients.account
-        ))
+        )
     }
 
-    async fn read(&self, known: &Outputs) -> Result<Observed> {
+    async fn look(&self, known: &Outputs) -> Result<Observed> {
         let found = self.find().await?;
         let Some(id) = found.first().and_then(InstanceInformation::instance_id) else {
             return Ok(self.unmanaged(known));
@@ -266,17 +251,5 @@ impl Resource for Instance {
             None => {}
         }
         Ok(seen(unusable, output))
-    }
-
-    async fn create(&self, _known: &Outputs, _progress: &Progress) -> Result<State> {
-        Err("an instance is never made by this tool".into())
-    }
-
-    async fn update(&self, change: &Change, _known: &Outputs, _progress: &Progress) -> Result<State> {
-        Ok(change.current.clone())
-    }
-
-    async fn delete(&self, _state: &State, _progress: &Progress) -> Result<Removal> {
-        Ok(Removal::Kept("an instance is never terminated by this tool".to_owned()))
     }
 }

@@ -8,6 +8,7 @@ use super::{BOLD, DIM, GREEN, Head, RED, YELLOW};
 use crate::engine::execute::{Report, Verb};
 use crate::engine::plan::{Plan, Step, Work};
 use crate::engine::{Field, FieldChange, Fields};
+use crate::shell;
 
 /// How long a value may be before it is cut, unless all is asked for.
 const LONGEST: usize = 100;
@@ -199,5 +200,5 @@ fn quoted(text: &str) -> String {
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    shell::quoted(text)
 }

@@ -45,7 +45,10 @@ fn instance(given: &At<raw::Instance>, findings: &mut Findings) -> Option<Instan
             if !matches!(hex.len(), 8 | 17) || !hex.bytes().all(is_hex) {
                 findings.problem(
                     given.at,
-                    format!("\"{id}\" is no EC2 instance; expected i- and 17 hexadecimal digits in lower case, or {{ tag: {{ Name: … }} }}"),
+                    format!(
+                        "\"{id}\" is no EC2 instance; expected i- and 17 hexadecimal digits in lower case, or \
+                         {{ tag: {{ Name: … }} }}"
+                    ),
                 );
             }
             Some(Instance::Id(id.clone()))
@@ -214,9 +217,13 @@ fn checksums(raw: &raw::Client, scene: &Scene<'_>, findings: &mut Findings) -> C
     }
 }
 
+/// How clients log in, where the manifest says so.
+fn auth<'a>(scene: &Scene<'a>) -> Option<&'a raw::Auth> {
+    scene.raw.cluster.as_ref()?.auth.as_ref().map(|auth| &auth.value)
+}
+
 fn logs_in_with_iam(scene: &Scene<'_>) -> bool {
-    let auth = scene.raw.cluster.as_ref().and_then(|cluster| cluster.auth.as_ref());
-    auth.is_none_or(|auth| matches!(&auth.value, raw::Auth::Word(word) if word == "iam"))
+    auth(scene).is_none_or(|auth| matches!(auth, raw::Auth::Word(word) if word == "iam"))
 }
 
 fn versions_go_together(client: &Client, raw: &At<raw::Client>, scene: &Scene<'_>, findings: &mut Findings) {
@@ -227,11 +234,9 @@ fn versions_go_together(client: &Client, raw: &At<raw::Client>, scene: &Scene<'_
     if let Some(problem) = kafka_without_archive(&client.kafka_version) {
         findings.problem(kafka_at, problem);
     }
-    let with_key = matches!(
-        scene.raw.cluster.as_ref().and_then(|cluster| cluster.auth.as_ref()).map(|auth| &auth.value),
-        Some(raw::Auth::With { mtls: Some(_), .. })
-    );
-    if with_key && let Some(warning) = key_without_password(client) {
+    if matches!(auth(scene), Some(raw::Auth::With { mtls: Some(_), .. }))
+        && let Some(warning) = key_without_password(client)
+    {
         findings.warn(kafka_at, warning);
     }
     if by_iam && let Some(problem) = jar_misfit(&client.iam_jar_version, client.java_version) {
@@ -254,8 +259,8 @@ fn versions_go_together(client: &Client, raw: &At<raw::Client>, scene: &Scene<'_
     }
 }
 
-/// Apache and AWS publish checksums beside their archives. Confluent has none for its own, and its name is what a pinned
-/// value would have to be taken from.
+/// Apache and AWS publish checksums beside their archives, and Confluent none: without one nobody can tell what was
+/// downloaded.
 fn downloads_can_be_verified(client: &Client, raw: &raw::Client, scene: &Scene<'_>, findings: &mut Findings) {
     let Some(given) = &raw.rest_proxy else { return };
     let is_verified = client.mirror.is_some() || client.checksums.rest_proxy.is_some();
@@ -270,11 +275,7 @@ fn downloads_can_be_verified(client: &Client, raw: &raw::Client, scene: &Scene<'
 
 /// Systems Manager keeps the commands that it sent, so that no password or key may be in one.
 fn nothing_secret_is_sent(raw: &raw::Client, scene: &Scene<'_>, findings: &mut Findings) {
-    let auth = scene.raw.cluster.as_ref().and_then(|cluster| cluster.auth.as_ref());
-    if scene.removal {
-        return;
-    }
-    if let (Some(instance), Some(raw::Auth::With { .. })) = (&raw.instance, auth.map(|auth| &auth.value)) {
+    if let (Some(instance), Some(raw::Auth::With { .. }), false) = (&raw.instance, auth(scene), scene.removal) {
         findings.problem(
             instance.key_at,
             "this cluster's clients log in with a password or a key, and Systems Manager, which keeps the commands that \

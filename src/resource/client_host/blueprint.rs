@@ -38,11 +38,11 @@ pub(crate) struct Assumed {
     by_default: bool,
 }
 
-/// The role that clients assume where nothing is known of their machine: the manifest's, where it trusts itself, or
+/// The manifest's role, as far as clients may assume it: where nothing is known of their machine, if it trusts itself, or
 /// somebody by ARN and not EC2. In the sandbox none is assumed: the MSK IAM jar would ask AWS's own STS.
-pub(crate) fn assumed_role(manifest: &Manifest, context: &Context) -> Option<Assumed> {
+fn assumed_role(manifest: &Manifest, context: &Context) -> Option<Assumed> {
     let clients = &context.clients;
-    let role = manifest.role.as_ref().filter(|_| logs_in_with_iam(manifest) && clients.sandbox.is_none())?;
+    let role = manifest.role.as_ref().filter(|_| manifest.logs_in_with_iam() && clients.sandbox.is_none())?;
     Some(Assumed {
         address: role::address(&role.name),
         arn: format!("arn:{}:iam::{}:role/{}", clients.partition, clients.account, role.name),
@@ -54,7 +54,7 @@ pub(crate) fn assumed_role(manifest: &Manifest, context: &Context) -> Option<Ass
 /// Who the machine has to be for its clients to log in. Of a role that exists already, others may have said who.
 pub(crate) fn expected_role(manifest: &Manifest) -> ExpectedRole {
     match &manifest.role {
-        _ if !logs_in_with_iam(manifest) => ExpectedRole::None,
+        _ if !manifest.logs_in_with_iam() => ExpectedRole::None,
         Some(role) if role.create && !role.trust.iter().any(trusts_the_account) => ExpectedRole::Of {
             role: role::address(&role.name),
             by_profile: role.trusts_ec2(),
@@ -75,10 +75,6 @@ fn role_of(trust: &Trust) -> Option<&str> {
     // arn:aws:iam::123456789012:role/PATH/NAME
     let (_, path) = arn.split_once(":role/")?;
     path.rsplit('/').next()
-}
-
-fn logs_in_with_iam(manifest: &Manifest) -> bool {
-    manifest.cluster.as_ref().is_some_and(|cluster| cluster.auth == Auth::Iam)
 }
 
 impl Assumed {
@@ -113,7 +109,7 @@ impl Blueprint {
             auth: cluster.auth.clone(),
             cluster: cluster::address(cluster),
             instance: client.instance.as_ref().map(instance::address),
-            role: manifest.role.as_ref().filter(|_| logs_in_with_iam(manifest)).map(|role| role::address(&role.name)),
+            role: manifest.role.as_ref().filter(|_| manifest.logs_in_with_iam()).map(|role| role::address(&role.name)),
             assumed: assumed_role(manifest, context),
             authorities: authorities.map(|pem| String::from_utf8_lossy(&pem).into_owned()),
             stand_ins: sandbox.filter(|_| client.mirror.is_none()).map(|url| format!("{url}/_sandbox/mirror")),

@@ -17,7 +17,7 @@ const DOCUMENT: &str = "AWS-RunShellScript";
 const DELIVERY: Duration = Duration::from_secs(120);
 /// How long a command may run: Apache's archive of Kafka, 120 MB, was seen to come at 60 KB/s, and another run may be
 /// at work for a while before.
-const EXECUTION: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const EXECUTION: Duration = Duration::from_secs(2 * 3600);
 /// The same for one that only asks.
 const ANSWER: Duration = Duration::from_secs(120);
 /// How many lines of what a failed command said are shown.
@@ -44,21 +44,11 @@ impl Ended {
     }
 }
 
-/// Runs a script on an instance and waits for its end. The state of the command is told to `tell`.
+/// Runs a script on an instance, for as long as `limit`, and waits for its end. The state of the command is told to `tell`.
 ///
 /// # Errors
 /// Where the command can't be sent, or doesn't come to its end.
 pub(crate) async fn run(
-    clients: &Clients,
-    instance: &str,
-    comment: &str,
-    script: &str,
-    tell: impl FnMut(&str) + Send,
-) -> Result<Ended> {
-    run_within(EXECUTION, clients, instance, comment, script, tell).await
-}
-
-async fn run_within(
     limit: Duration,
     clients: &Clients,
     instance: &str,
@@ -131,7 +121,7 @@ fn judge(seen: Option<&GetCommandInvocationOutput>) -> Look {
 /// # Errors
 /// As [`run`], and where the script fails.
 pub(crate) async fn ask(clients: &Clients, instance: &str, script: &str) -> Result<String> {
-    let ended = run_within(ANSWER, clients, instance, "pipeline: what is there", script, |_| {}).await?;
+    let ended = run(ANSWER, clients, instance, "pipeline: what is there", script, |_| {}).await?;
     if ended.code == 0 {
         return Ok(ended.output);
     }

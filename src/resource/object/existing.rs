@@ -4,11 +4,9 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use super::head::{Head, head};
-use crate::engine::{
-    Address, Change, FieldChange, Fields, Observed, OnChange, OnDestroy, Output, Outputs, Owner, Progress, Removal,
-    Resource, Result, State,
-};
+use crate::engine::{Address, Fields, Observed, Output, Outputs, Owner, Result, State};
 use crate::resource::Shared;
+use crate::resource::existing::Found;
 
 /// An archive that is there already.
 #[derive(Debug)]
@@ -33,10 +31,6 @@ impl ExistingObject {
             .with("etag", head.etag.as_str());
         State { fields: Fields::new(), output, label: Some(format!("s3://{}/{}", self.bucket, self.key)) }
     }
-
-    fn never(&self) -> String {
-        format!("s3://{}/{} is not the tool's to change; plan again", self.bucket, self.key)
-    }
 }
 
 /// What stands for the contents: their SHA-256, where the metadata have it, else a digest of what S3 tells of them.
@@ -46,48 +40,20 @@ fn identity(head: &Head) -> String {
 }
 
 #[async_trait]
-impl Resource for ExistingObject {
-    fn address(&self) -> &Address {
+impl Found for ExistingObject {
+    fn at(&self) -> &Address {
         &self.address
     }
 
-    fn needs(&self) -> &[Address] {
-        &[]
-    }
-
-    fn desired(&self, _: &Outputs) -> Fields {
-        Fields::new()
-    }
-
-    fn on_change(&self, _: &FieldChange) -> OnChange {
-        OnChange::Refuse(self.never())
-    }
-
-    fn on_destroy(&self, _: &State) -> OnDestroy {
-        OnDestroy::Ignore
-    }
-
-    fn must_exist(&self) -> Option<String> {
-        Some(format!(
+    fn missing(&self) -> String {
+        format!(
             "expected the plugin's archive at s3://{}/{}, got nothing; upload it there, or correct the plugin's source",
             self.bucket, self.key
-        ))
+        )
     }
 
-    async fn read(&self, _: &Outputs) -> Result<Observed> {
+    async fn look(&self, _: &Outputs) -> Result<Observed> {
         let head = head(&self.context.clients.s3, &self.bucket, &self.key).await?;
         Ok(head.map_or_else(Observed::absent, |head| Observed::present(self.state(&head), Owner::Untaggable)))
-    }
-
-    async fn create(&self, _: &Outputs, _: &Progress) -> Result<State> {
-        Err(self.never().into())
-    }
-
-    async fn update(&self, _: &Change, _: &Outputs, _: &Progress) -> Result<State> {
-        Err(self.never().into())
-    }
-
-    async fn delete(&self, _: &State, _: &Progress) -> Result<Removal> {
-        Ok(Removal::Kept(self.never()))
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::client_host::login;
 use crate::engine::Change;
 use crate::manifest::{Auth, Topic};
+use crate::shell;
 
 /// The file that the commands read how to log in from.
 const PROPERTIES: &str = "client.properties";
@@ -78,7 +79,7 @@ fn settings(config: &BTreeMap<String, String>) -> String {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-=:/,".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if word.chars().all(is_plain) { word.to_owned() } else { shell::quoted(word) }
 }
 
 #[cfg(test)]
